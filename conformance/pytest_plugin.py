@@ -34,7 +34,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Generator
 
     from conformance.session.options import Options
-    from conformance.session.session import Case, Session
+    from conformance.session.session import Case, CaseResult, Session
 
 EXPLORATION = "exploration"
 """The marker of the test that explores a deployment, its area in a JUnit file, and its name there."""
@@ -258,7 +258,14 @@ def pytest_collection_finish(session: pytest.Session) -> None:
     # xdist's controller plays nothing. A worker collects all tests and learns only later which of them it gets, so
     # there each test starts its own play.
     distributed = hasattr(session.config, "workerinput") or session.config.getoption("dist", "no") != "no"
-    if SESSION in session.config.stash and not session.config.option.collectonly and not distributed:
+    option = session.config.option
+    # `--setup-show` and its kind show the steps of pytest, which `Protocol` leaves out.
+    if SESSION in session.config.stash and not (option.collectonly or option.setupshow):
+        from conformance.session.protocol import Protocol
+
+        protocol = Protocol(session.config, session.config.stash[SESSION].accept, _conclude)
+        session.config.pluginmanager.register(protocol, "doubletext-protocol")
+    if SESSION in session.config.stash and not option.collectonly and not distributed:
         from conformance.session import order, progress
 
         suite = session.config.stash[SESSION]
@@ -289,11 +296,15 @@ def judge(request: pytest.FixtureRequest, case: Case, scratch: Callable[[], Path
         outcome = _session(request.config).judge(case, scratch)
     except Interrupted:
         pytest.exit(TERMINATED)
-    result = outcome.record["result"]
-    request.node.stash[RECORD] = outcome.record
+    _conclude(request.node, case, outcome)
+
+
+def _conclude(item: pytest.Item, case: Case, outcome: CaseResult) -> None:
+    """Keep the record of a case with its test. Fail, xfail or skip the test, or return."""
+    item.stash[RECORD] = outcome.record
     # Set here because the fixture `record_property` warns with `junit_family=xunit2`, pytest's default.
-    values = {**result, "deployment": case.deployment, "area": MARKERS[case.requirement.area]}
-    request.node.user_properties += [(name, values[name]) for name in PROPERTIES]
+    values = {**outcome.record["result"], "deployment": case.deployment, "area": MARKERS[case.requirement.area]}
+    item.user_properties += [(name, values[name]) for name in PROPERTIES]
     if outcome.how == "fail":
         # No traceback: it would show the suite's code, where the fault is not.
         pytest.fail(outcome.text, pytrace=False)

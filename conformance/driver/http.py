@@ -8,7 +8,8 @@ from __future__ import annotations
 import asyncio
 from collections.abc import AsyncGenerator, AsyncIterator, Coroutine, Mapping
 from types import MappingProxyType
-from typing import Any
+from typing import Any, Final
+from urllib.parse import quote
 
 import httpx
 
@@ -20,6 +21,9 @@ from conformance.transcript.transcript import Lost, NetworkFault, Request, Respo
 
 MAX_EVENTS = 1_000
 """The greatest number of events read of one stream. A run of the probe agent sends about twenty."""
+
+LOOK: Final = "doubletext.look"
+"""The extension of a request that reads a status, by which a transport knows it."""
 
 UNANSWERED = 3
 # One unanswered request may be a fault of that endpoint alone, and is judged. Without a limit, each remaining request
@@ -60,6 +64,7 @@ class Http:
         )
         self.client = LangGraphClient(http)
         self._http = http
+        self._looks: dict[str, httpx.Request] = {}
         self.lost: str | None = None
         self._unanswered = 0
 
@@ -103,6 +108,25 @@ class Http:
         await self.call(
             purpose, about, self._http.request(method, path, content=content, headers=headers), seconds=seconds
         )
+
+    async def look(self, about: str, thread: str, run: str | None = None) -> None:
+        """Read the status of a thread, or of a run, with the request of the official client."""
+        # Without the client: most requests of a play are these, and it takes two thirds of their time.
+        path = f"/threads/{_segment(thread)}" + (f"/runs/{_segment(run)}" if run else "")
+        await self.call("look", about, self._look(path))
+
+    async def _look(self, path: str) -> None:
+        client = self._http
+        # The client would add the cookies and the credentials that it has.
+        if client.base_url.userinfo:
+            await client.get(path)
+            return
+        if path not in self._looks or client.cookies.jar:
+            self._looks[path] = client.build_request("GET", path, extensions={LOOK: True})
+        response = await self._adapting.handle_async_request(self._looks[path])
+        if "set-cookie" in response.headers:
+            response.request = self._looks[path]
+            client.cookies.extract_cookies(response)
 
     async def _check_alive(self) -> None:
         """Set `lost` unless `/ok` is answered. Any status counts as an answer."""
@@ -216,3 +240,8 @@ class Http:
             one for page in pages if isinstance(page, Response) and isinstance(page.body, list) for one in page.body
         ]
         return [*answer.body, *rest] if isinstance(answer.body, list) else answer.body
+
+
+def _segment(value: str) -> str:
+    """Return a segment of a path. A deployment chooses ids, and `..` would name another path."""
+    return quote(value, safe="").replace(".", "%2E")

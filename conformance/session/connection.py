@@ -9,6 +9,8 @@ from pathlib import Path
 
 import httpx
 
+from conformance.driver.http import LOOK
+
 KEPT_ALIVE = 2.0
 """Seconds for which an idle connection is kept for another request."""
 
@@ -29,12 +31,16 @@ class Connection:
 
     def transport(self) -> httpx.AsyncBaseTransport:
         """Return the connections of one play."""
+        # Imported here: aiohttp takes longer than to collect the whole suite.
+        from conformance.session.looks import Looks
+
         # One pool per play: httpcore searches the whole pool for each request, and in a pool that all plays share that
         # takes longer than opening connections. No limit: an open stream must not delay another request.
         # Many servers close a connection that is idle for five seconds, and so does httpx. With the shorter time a
         # request is seldom sent on a connection that is just being closed.
         kept = httpx.Limits(max_connections=None, keepalive_expiry=KEPT_ALIVE)
-        return _Transport(self._transport(kept), self._transport(httpx.Limits(max_keepalive_connections=0)))
+        fresh = self._transport(httpx.Limits(max_keepalive_connections=0))
+        return _Transport(self._transport(kept), fresh, Looks(self.tls, KEPT_ALIVE) if self.proxy is None else None)
 
     def _transport(self, limits: httpx.Limits) -> httpx.AsyncHTTPTransport:
         return httpx.AsyncHTTPTransport(verify=self.tls, proxy=self.proxy, limits=limits, trust_env=False)
@@ -54,12 +60,17 @@ class _Transport(httpx.AsyncBaseTransport):
     request that changes something gets a connection of its own.
     """
 
-    def __init__(self, kept: httpx.AsyncBaseTransport, fresh: httpx.AsyncBaseTransport) -> None:
+    def __init__(
+        self, kept: httpx.AsyncBaseTransport, fresh: httpx.AsyncBaseTransport, looks: httpx.AsyncBaseTransport | None
+    ) -> None:
         self._kept = kept
         self._fresh = fresh
+        self._looks = looks
 
     async def handle_async_request(self, request: httpx.Request) -> httpx.Response:
         """Send a request, and once more if it met a connection that the server had closed."""
+        if LOOK in request.extensions and self._looks is not None:
+            return await self._looks.handle_async_request(request)
         if request.method not in REPEATABLE:
             return await self._fresh.handle_async_request(request)
         opened: list[str] = []
@@ -80,6 +91,8 @@ class _Transport(httpx.AsyncBaseTransport):
         """Close all connections."""
         await self._kept.aclose()
         await self._fresh.aclose()
+        if self._looks is not None:
+            await self._looks.aclose()
 
 
 def connection(

@@ -137,6 +137,19 @@ class Session:
         finally:
             self._forget(case)
 
+    def accept(self, case: Case) -> CaseResult | None:
+        """Judge one case. Return None, and change nothing, if the verdict is red. Raise Interrupted like `judge`."""
+        try:
+            play = self._play(case)
+        except NotJudgeable:
+            return None
+        verdict = judge_play(case.requirement, play, self.options.profile)
+        if is_red(verdict, strict=self.options.strict):
+            return None
+        self._keep_calibration(case, None)
+        self._forget(case)
+        return self._accepted(case, play, verdict)
+
     def _judge(self, case: Case, scratch: Callable[[], Path]) -> CaseResult:
         target = self._targets[case.position]
         try:
@@ -150,13 +163,21 @@ class Session:
             return CaseResult("fail", f"INCONCLUSIVE  {case.id}\n{verdict.reason}{seen}", record)
         self._keep_calibration(case, None)
         verdict = judge_play(case.requirement, play, self.options.profile)
-        red = is_red(verdict, strict=self.options.strict)
-        where = self._keep(case, play.transcript, scratch if red else None)
-        record = self._record(case, target, verdict, transcript_path(case.scenario.id) if self.options.folder else None)
-        if red:
-            exchange = deciding(play, verdict.see)
-            record["repeat"] = None if exchange is None else curl(exchange, play.transcript.target.url)
-            return CaseResult("fail", explain(case.requirement, play, verdict, str(where)), record)
+        if not is_red(verdict, strict=self.options.strict):
+            return self._accepted(case, play, verdict)
+        where = self._keep(case, play.transcript, scratch)
+        record = self._record(case, target, verdict, self._transcript_path(case))
+        exchange = deciding(play, verdict.see)
+        record["repeat"] = None if exchange is None else curl(exchange, play.transcript.target.url)
+        return CaseResult("fail", explain(case.requirement, play, verdict, str(where)), record)
+
+    def _transcript_path(self, case: Case) -> str | None:
+        return transcript_path(case.scenario.id) if self.options.folder else None
+
+    def _accepted(self, case: Case, play: Play, verdict: Verdict) -> CaseResult:
+        """Return the result of a verdict that is not red."""
+        self._keep(case, play.transcript, None)
+        record = self._record(case, self._targets[case.position], verdict, self._transcript_path(case))
         if verdict.known is not None:
             return CaseResult("xfail", f"known: {verdict.known}", record)
         if verdict.word == "NOT-APPLICABLE":

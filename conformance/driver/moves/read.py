@@ -60,17 +60,17 @@ async def _look(context: Context) -> None:
     Each reading of a run lies between two readings of the thread. The checks compare them without assuming that two
     requests see the same moment.
     """
-    threads, runs = context.http.client.threads, context.http.client.runs
-    await context.http.call("look", s.MAIN, threads.get(context.threads[s.MAIN]))
+    http, threads = context.http, context.threads
+    await http.look(s.MAIN, threads[s.MAIN])
     for label in context.thread_of:
         context.learn_run_id(label)
     for label, run_id in list(context.run_ids.items()):
         if (thread := context.thread_of[label]) is not None:
-            await context.http.call("look", f"run {label}", runs.get(thread, run_id))
+            await http.look(f"run {label}", thread, run_id)
             context.learn_status(label)
-        if s.thread_of(label) in context.threads:
-            await context.http.call("look", s.thread_of(label), threads.get(context.threads[s.thread_of(label)]))
-    await context.http.call("look", s.MAIN, threads.get(context.threads[s.MAIN]))
+        if (name := s.thread_of(label)) in threads:
+            await http.look(name, threads[name])
+    await http.look(s.MAIN, threads[s.MAIN])
 
 
 @asynccontextmanager

@@ -1,0 +1,104 @@
+"""The run of a test of the suite without the steps of pytest that it does not need.
+
+pytest prepares each test for fixtures, captured output and logs, which takes four times as long as to judge a play. A
+verdict that is not red needs none of these, so its test is run here, with the same reports. A red one is run by pytest
+itself, for all that pytest shows of a failure. So is any test for which the user has written something: a fixture that
+starts the deployment, a hook, or a marker that skips.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+import pytest
+from _pytest.runner import runtestprotocol
+
+from conformance.session.order import case_of
+from conformance.session.session import Case, CaseResult
+
+OWN_FIXTURES = frozenset({"conformance_case", "judge", "request", "tmp_path_factory"})
+"""The fixtures that a test of the suite has by itself."""
+
+HOOKS = ("pytest_runtest_setup", "pytest_runtest_call", "pytest_runtest_teardown", "pytest_pyfunc_call")
+"""The hooks of the steps that are left out."""
+
+OF_PYTEST = frozenset({"_pytest", "pytest", "conformance", "doubletext"})
+"""The packages that pytest and the suite have their own plugins in."""
+
+
+class RedError(Exception):
+    """The verdict is red, so that pytest has to run the test."""
+
+
+class Protocol:
+    """A pytest plugin for one run.
+
+    `accept` judges a case. It returns None, and changes nothing, if the verdict is red. `conclude` ends a test.
+    """
+
+    def __init__(
+        self,
+        config: pytest.Config,
+        accept: Callable[[Case], CaseResult | None],
+        conclude: Callable[[pytest.Item, Case, CaseResult], None],
+    ) -> None:
+        self._accept = accept
+        self._conclude = conclude
+        installed = {_package(plugin) for plugin, _ in config.pluginmanager.list_plugin_distinfo()}
+        self._of_others = OF_PYTEST | installed
+        """The packages whose plugins and fixtures are there for every project, and not for this run."""
+        hooks = [impl for name in HOOKS for impl in getattr(config.hook, name).get_hookimpls()]
+        self._hooked = any(_package(impl.plugin) not in self._of_others for impl in hooks)
+        self._plain: dict[tuple[str, ...], bool] = {}
+        """Whether tests with these fixtures have none of the user's."""
+
+    @pytest.hookimpl(tryfirst=True)
+    def pytest_runtest_protocol(self, item: pytest.Item, nextitem: pytest.Item | None) -> bool | None:
+        """Run a test, and return True. Return None to leave it to pytest."""
+        case = case_of(item)
+        if case is None or not isinstance(item, pytest.Function) or not self._is_plain(item):
+            return None
+
+        def judge(case: Case) -> None:
+            result = self._accept(case)
+            if result is None:
+                raise RedError
+            self._conclude(item, case, result)
+
+        reraised = (pytest.exit.Exception, KeyboardInterrupt)
+        hook = item.ihook
+        # First, because it shows the scenario for which the run waits.
+        hook.pytest_runtest_logstart(nodeid=item.nodeid, location=item.location)
+        call = pytest.CallInfo.from_call(lambda: item.obj(conformance_case=case, judge=judge), "call", reraise=reraised)
+        if call.excinfo is not None and call.excinfo.errisinstance(RedError):
+            runtestprotocol(item, nextitem=nextitem)
+        else:
+            hook.pytest_runtest_logreport(report=_passed(item, "setup", call.start))
+            hook.pytest_runtest_logreport(report=hook.pytest_runtest_makereport(item=item, call=call))
+            hook.pytest_runtest_logreport(report=_passed(item, "teardown", call.stop))
+            if nextitem is None or case_of(nextitem) is None:
+                # What is set up for a test before, and is not for the next one.
+                item.session._setupstate.teardown_exact(nextitem)
+        hook.pytest_runtest_logfinish(nodeid=item.nodeid, location=item.location)
+        return True
+
+    def _is_plain(self, item: pytest.Function) -> bool:
+        """Return whether a test needs nothing of pytest but a call."""
+        if self._hooked or any(marker.name in ("skip", "skipif", "xfail") for marker in item.iter_markers()):
+            return False
+        names = tuple(item.fixturenames)
+        if names not in self._plain:
+            found = item._fixtureinfo.name2fixturedefs
+            modules = {found[name][-1].func.__module__ for name in names if name in found and name not in OWN_FIXTURES}
+            self._plain[names] = {module.partition(".")[0] for module in modules} <= self._of_others
+        return self._plain[names]
+
+
+def _package(plugin: object) -> str:
+    """Return the package that a plugin is in: a module, or an object of a class."""
+    name = getattr(plugin, "__name__", None) or type(plugin).__module__
+    return str(name).partition(".")[0]
+
+
+def _passed(item: pytest.Item, when: str, at: float) -> pytest.TestReport:
+    return pytest.TestReport(item.nodeid, item.location, {}, "passed", None, when, start=at, stop=at)  # type: ignore[arg-type]
