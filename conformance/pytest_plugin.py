@@ -24,7 +24,7 @@ import threading
 from functools import cache
 from pathlib import Path
 from types import SimpleNamespace
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, TypeVar
 
 import pytest
 
@@ -35,6 +35,8 @@ if TYPE_CHECKING:
 
     from conformance.session.options import Options
     from conformance.session.session import Case, CaseResult, Session
+
+_T = TypeVar("_T")
 
 EXPLORATION = "exploration"
 """The marker of the test that explores a deployment, its area in a JUnit file, and its name there."""
@@ -263,7 +265,8 @@ def pytest_collection_finish(session: pytest.Session) -> None:
     if SESSION in session.config.stash and not (option.collectonly or option.setupshow):
         from conformance.session.protocol import Protocol
 
-        protocol = Protocol(session.config, session.config.stash[SESSION].accept, _conclude)
+        accept = session.config.stash[SESSION].accept
+        protocol = Protocol(session.config, lambda case: _or_exit(lambda: accept(case)), _conclude)
         session.config.pluginmanager.register(protocol, "doubletext-protocol")
     if SESSION in session.config.stash and not option.collectonly and not distributed:
         from conformance.session import order, progress
@@ -290,13 +293,17 @@ def pytest_runtest_makereport(
 
 def judge(request: pytest.FixtureRequest, case: Case, scratch: Callable[[], Path]) -> None:
     """Judge one case. Return for PASS and WARN, and otherwise fail, xfail or skip the test."""
+    _conclude(request.node, case, _or_exit(lambda: _session(request.config).judge(case, scratch)))
+
+
+def _or_exit(work: Callable[[], _T]) -> _T:
+    """Return the result of work that a signal may interrupt. End the run if one did."""
     from conformance.session.players import Interrupted
 
     try:
-        outcome = _session(request.config).judge(case, scratch)
+        return work()
     except Interrupted:
         pytest.exit(TERMINATED)
-    _conclude(request.node, case, outcome)
 
 
 def _conclude(item: pytest.Item, case: Case, outcome: CaseResult) -> None:
@@ -317,14 +324,10 @@ def _conclude(item: pytest.Item, case: Case, outcome: CaseResult) -> None:
 def explore(request: pytest.FixtureRequest, position: int, scratch: Callable[[], Path]) -> None:
     """Explore one deployment. Return where every history has an order, and otherwise fail or xfail the test."""
     from conformance.explore import item
-    from conformance.session.players import Interrupted
 
     config, session = request.config, _session(request.config)
-    try:
-        # pytest makes no report of a test that a signal ends.
-        outcome = item.explore(session, position, scratch, interrupted=config.stash[FOUND].append)
-    except Interrupted:
-        pytest.exit(TERMINATED)
+    # pytest makes no report of a test that a signal ends.
+    outcome = _or_exit(lambda: item.explore(session, position, scratch, interrupted=config.stash[FOUND].append))
     request.node.stash[RECORD] = outcome.record
     found = outcome.record["exploration"]
     name = session.options.names[position]

@@ -50,7 +50,7 @@ class Protocol:
         hooks = [impl for name in HOOKS for impl in getattr(config.hook, name).get_hookimpls()]
         self._hooked = any(_package(impl.plugin) not in self._of_others for impl in hooks)
         self._plain: dict[tuple[str, ...], bool] = {}
-        """Whether tests with these fixtures have none of the user's."""
+        """True for the fixtures of tests that have none of the user's."""
 
     @pytest.hookimpl(tryfirst=True)
     def pytest_runtest_protocol(self, item: pytest.Item, nextitem: pytest.Item | None) -> bool | None:
@@ -101,4 +101,15 @@ def _package(plugin: object) -> str:
 
 
 def _passed(item: pytest.Item, when: str, at: float) -> pytest.TestReport:
-    return pytest.TestReport(item.nodeid, item.location, {}, "passed", None, when, start=at, stop=at)  # type: ignore[arg-type]
+    # A JUnit file takes the properties from the last report.
+    return pytest.TestReport(
+        item.nodeid,
+        item.location,
+        {},
+        "passed",
+        None,
+        when,  # type: ignore[arg-type]
+        user_properties=item.user_properties,
+        start=at,
+        stop=at,
+    )

@@ -263,7 +263,7 @@ async def test_a_broken_answer_is_the_same_fault_for_every_request(method: str, 
 
 
 @pytest.mark.parametrize("method", ["GET", "LOOK"])
-async def test_nobody_there_is_the_same_fault_for_every_request(method: str) -> None:
+async def test_a_port_without_a_server_is_the_same_fault_for_every_request(method: str) -> None:
     async with connection().transport() as transport:
         with pytest.raises(httpx.ConnectError):
             await read(transport, request(method, "http://127.0.0.1:1/ok"))

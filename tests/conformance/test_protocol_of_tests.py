@@ -1,4 +1,4 @@
-"""A test of the suite is run without pytest's steps only where nobody would notice."""
+"""A test of the suite is run without pytest's steps only where this changes nothing for its user."""
 
 from __future__ import annotations
 

@@ -29,7 +29,7 @@ def test_a_burst_with_a_wrong_reading_is_decided() -> None:
         kinds.append(check(changed).kind)
     # The checker does not give up before every order was tried. A run that may be rolled back can be gone.
     assert "unknown" not in kinds
-    assert kinds.count("illegal") > len(kinds) / 2
+    assert "illegal" in kinds
 
 
 def test_an_error_of_the_server_is_what_no_order_explains() -> None:
