@@ -14,6 +14,7 @@ from conformance.checks.common import (
     expect_entry_at_the_start,
     expect_legal_conversation,
 )
+from conformance.judge import overlap
 from conformance.judge.check import check
 from conformance.judge.expect import Inapplicable, Unproven, all_facts, expect
 from conformance.judge.messages import spell
@@ -22,6 +23,7 @@ from conformance.judge.premises import ACCEPTED_B, ENDED_B, HELD, REST
 from conformance.judge.turns import parts_of
 from conformance.scenarios import moves as s
 from conformance.transcript.text import same_json, snippet
+from conformance.transcript.transcript import MoveMade
 
 
 @check("HIL-01")
@@ -447,6 +449,10 @@ def _paused_thread(play: Play) -> tuple[dict[str, Any], int]:
     readings = [exchange for exchange in play.exchanges_for("look", s.MAIN) if _lies_between(exchange, ended, arrived)]
     if not readings or not isinstance(readings[-1].body, dict):
         raise Unproven("the thread was not read between the pause of run A and the creation of run B")
+    stopping = {*overlap.stops(play.scenario, play.scenario.submit("A"))}
+    made = [m for m in play.moments if isinstance(m, MoveMade) and m.index in stopping and m.seq < readings[-1].sent]
+    if made:
+        raise Unproven(f"run A may have been stopped or deleted while it waited: {made[0].text}", made[0].seq)
     return readings[-1].body, readings[-1].sent
 
 

@@ -200,6 +200,12 @@ class Target:
             self.problem = f"it stopped answering during {scenario.id}: {http.lost}"
         return transcript
 
+    async def discard(self, transcript: Transcript, transport: httpx.AsyncBaseTransport) -> None:
+        """Delete the threads of a play. The answers are of no interest."""
+        http = self._wire(transport, Recorder(self.redactor))
+        for name, thread in transcript.threads.items():
+            await http.call("delete", name, http.client.threads.delete(thread))
+
     async def examine(
         self, transport: httpx.AsyncBaseTransport, witness: Witness, suite: SuiteInfo, jobs: int | None = 1
     ) -> None:

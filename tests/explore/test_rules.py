@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import httpx
 import pytest
 
 from conformance.explore import actions as a
@@ -10,10 +11,13 @@ from conformance.explore.findings import Findings, key_of
 from conformance.explore.player import Checked, playing
 from conformance.explore.rules import rules
 from conformance.histories.freedoms import EXACT
-from conformance.judge.profiles import Known, Profile
+from conformance.judge.judging import judge
+from conformance.judge.play import Play
+from conformance.judge.profiles import NOTHING_DECLARED, Known, Profile
 from conformance.requirements import registry
 from mockserver import serving
 from tests.conformance import timeless
+from tests.conformance.plays import Edit, Json, edited, requests
 from tests.explore.proof import connection, target_at
 
 
@@ -118,7 +122,72 @@ def test_an_answer_that_never_comes_is_a_finding(actions: list[a.Action], defect
         [a.Text(endpoint="stream", hold="tools:1/enter"), a.Join(), a.Leave()],
         # After an update of the state no question is open.
         [a.Text(ends="parked"), a.Edit(), a.Read(what="statuses"), a.Text()],
+        # The run that answers a question writes the rest of the turn, whose first part was streamed.
+        [a.Text(), a.Text(endpoint="stream", ends="parked", tokens=True), a.Reply()],
     ],
 )
 def test_no_rule_accuses_what_a_client_may_do(actions: list[a.Action]) -> None:
     assert broken(actions) == {}
+
+
+def word(rule: str, checked: Checked, *edits: Edit) -> str:
+    """Return the verdict on the edited record of a history."""
+    return judge(registry.load().get(rule), Play(edited(checked.transcript, *edits)), NOTHING_DECLARED).word
+
+
+def answered_late(raw: Json) -> None:
+    """Answer the client that joined when the run has ended, and send it no event."""
+    [(joined, answer)] = requests(raw, "watch", "J1")
+    moments = raw["moments"]
+    kept = [m for m in moments if (m["kind"], m.get("exchange")) not in {(k, joined["exchange"]) for k in SENT}]
+    kept.remove(answer)
+    last = max(n for n, moment in enumerate(kept) if moment["kind"] == "witness")
+    moments[:] = [*kept[: last + 1], answer, *kept[last + 1 :]]
+
+
+SENT = ("stream", "closed")
+"""The moments of a stream behind its answer."""
+
+
+def no_events(raw: Json) -> None:
+    """Send the client that joined in time no event."""
+    [(joined, _)] = requests(raw, "watch", "J1")
+    raw["moments"][:] = [m for m in raw["moments"] if (m["kind"], m.get("exchange")) != ("stream", joined["exchange"])]
+
+
+def test_a_client_that_is_answered_after_the_end_needs_no_events() -> None:
+    checked = played([a.Text(endpoint="stream", hold="tools:1/enter"), a.Join()])
+    assert word("STR-33", checked) == "PASS"
+    assert word("STR-33", checked, no_events) == "WARN"
+    assert word("STR-33", checked, answered_late) == "INCONCLUSIVE"
+
+
+def without_question(raw: Json) -> None:
+    """Show the thread without a question in every reading."""
+    for _, answer in requests(raw, "look", "main"):
+        answer["body"] |= {"status": "interrupted", "interrupts": {}}
+
+
+def test_a_run_that_is_stopped_while_it_asks_need_not_wait() -> None:
+    asks = a.Text(ends="parked")
+    assert word("HIL-01", played([asks, a.Read(what="statuses"), a.Text()]), without_question) == "FAIL"
+    stopped = played([asks, a.StopAll(count=1), a.Read(what="statuses"), a.Text()])
+    assert word("HIL-01", stopped, without_question) == "INCONCLUSIVE"
+
+
+@pytest.mark.parametrize(("defects", "left"), [((), 0), (("run_not_named",), 1)])
+def test_only_a_history_that_shows_a_fault_leaves_its_thread(defects: tuple[str, ...], left: int) -> None:
+    async def threads(client: httpx.AsyncClient) -> int:
+        return len((await client.post("/threads/search", json={"limit": 100})).json())
+
+    async def work() -> int:
+        async with (
+            serving(defects=list(defects)) as url,
+            httpx.AsyncClient(base_url=url) as client,
+            playing(target_at(url), freedoms=EXACT, connection=connection()) as player,
+        ):
+            before = await threads(client)
+            await player.play(scenario([a.Text(endpoint="stream")]))
+            return await threads(client) - before
+
+    assert timeless.run(work()) == left

@@ -203,7 +203,7 @@ def modes_are_those_requested(play: Play) -> None:
     """STR-25: compare the events of every stream of run A with the stream modes that were requested."""
     for stream in streaming(play, "A"):
         # A client that joined after the end was rightly sent nothing.
-        late = not stream.own and not was_executing(play, "A", stream.exchange.sent)
+        late = not stream.own and not _joined_in_time(play, stream)
         if _missing_modes(play, stream) and late:
             raise Unproven(f"run A may have been over when client {stream.name} joined it", stream.exchange.sent)
         _expect_modes(play, stream)
@@ -221,12 +221,18 @@ def joined_modes_are_those_requested(play: Play) -> None:
         if len(each.modes) > 1
         and {*each.modes} <= {*_created_with(play.scenario.submit(each.label))}
         and play.outcome(each.label) == "success"
-        and was_executing(play, each.label, each.exchange.sent)
+        and _joined_in_time(play, each)
     ]
     if not judged:
         raise Unproven("no client joined the stream of a run with several modes while its later steps executed")
     for stream in judged:
         _expect_modes(play, stream)
+
+
+def _joined_in_time(play: Play, stream: Watcher) -> bool:
+    """Return whether the run certainly executed when the deployment had answered a client that joined its stream."""
+    answered = stream.exchange.over
+    return answered is not None and was_executing(play, stream.label, answered)
 
 
 def _created_with(run: s.Submit) -> tuple[s.StreamMode, ...]:

@@ -43,9 +43,11 @@ def tokens_make_the_message(play: Play) -> None:
 
 def _whole(play: Play, stream: Watcher) -> bool:
     """Return whether a client has received all pieces of what its run wrote."""
-    # The answer to a question continues a turn that another run began.
-    answers = play.scenario.submit(stream.label).answers is not None
-    return "messages-tuple" in stream.modes and stream.disconnected is None and not answers
+    # The run that answers a question continues the turn of the run that asked it. Each wrote a part of its messages.
+    shared = any(
+        stream.label in (one.label, one.answers) for one in play.scenario.all_submits if one.answers is not None
+    )
+    return "messages-tuple" in stream.modes and stream.disconnected is None and not shared
 
 
 def _of(stream: Watcher, by_run: list[tuple[str, dict[str, Any]]]) -> list[dict[str, Any]]:
