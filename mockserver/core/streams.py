@@ -77,6 +77,8 @@ class EventLog:
     def close(self) -> None:
         """End the stream for every reader, present and future."""
         self.closed = True
+        # It holds the thread, and the log is kept for longer than a thread that is deleted.
+        self._tap = None
         if not self.resumable:
             # It cannot be resumed, so its events can be freed now. Connected readers hold their own reference.
             self.forget()

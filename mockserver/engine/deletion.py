@@ -37,6 +37,7 @@ def delete_thread(engine: Engine, thread: Thread) -> None:
     engine.crons.remove_of(thread)
     engine.threads.remove(thread)
     engine.feeds.remove(thread.thread_id)
+    engine.forget_streams(thread)
     engine.stop_all(dict.fromkeys(thread.in_flight.values(), "erase"))
 
 

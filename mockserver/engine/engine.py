@@ -452,7 +452,8 @@ class Engine:
         policy_of(thread).release(run)
         # After the run's last own event, so that the lifecycle event ends the run in the feed too.
         self._publish_end(run)
-        self._retain_stream(run.log)
+        if self.threads.by_id.get(thread.thread_id) is thread:
+            self._retain_stream(run.log)
         # After all publications, because removing the thread disconnects the clients that listen to it.
         if run.temporary and run.request.on_completion != "keep":
             self.threads.remove(thread)
@@ -488,6 +489,11 @@ class Engine:
         feed = self.feeds.find(thread.thread_id)
         if feed is not None and run.fate == "erase":
             feed.forget_run(run.run_id)
+
+    def forget_streams(self, thread: Thread) -> None:
+        """Drop the streams of the ended runs of a thread that is deleted."""
+        gone = [run.log for run in thread.runs.values()]
+        self._resumable = deque(log for log in self._resumable if log not in gone)
 
     def _retain_stream(self, log: EventLog) -> None:
         """Keep the stream of an ended run resumable for a while."""

@@ -136,3 +136,16 @@ async def test_of_old_streams_the_events_are_forgotten(monkeypatch: pytest.Monke
         for number, (run, text) in enumerate(texts):
             async with client.get(f"{run}/stream", headers={"Last-Event-ID": "-1"}) as again:
                 assert await again.text() == ("" if number == 0 else text)
+
+
+async def test_a_deleted_thread_leaves_nothing_behind_although_its_streams_can_be_resumed() -> None:
+    async with deployment() as (engine, client):
+        thread = (await post(client, "/threads", {}))["thread_id"]
+        body = {"assistant_id": "agent", "input": asking("sf"), "config": QUICK, "stream_resumable": True}
+        async with client.post(f"/threads/{thread}/runs/stream", json=body) as answer:
+            await answer.text()
+        kept = weakref.ref(engine.threads.by_id[thread].history)
+        async with client.delete(f"/threads/{thread}") as answer:
+            assert answer.status == 204
+        gc.collect()
+        assert kept() is None
