@@ -8,8 +8,9 @@ selects the suite. The hooks of a run, in order:
 2. `pytest_generate_tests` makes the tests, and `pytest_collection_modifyitems` deselects by level and tier.
 3. `pytest_collection_finish` starts to play the selected scenarios in the background. `session/order.py` orders the
    tests by the ends of their plays.
-4. `judge` waits for the play of a test, judges it and stores a record. `pytest_runtest_makereport` attaches the record
-   to the test's report, which xdist sends from the worker to the controller.
+4. `judge` waits for the play of a test, judges it and stores a record. `session/runtest.py` leaves out the steps of
+   pytest that only a red test needs. `pytest_runtest_makereport` attaches the record to the test's report, which xdist
+   sends from the worker to the controller.
 5. `pytest_sessionfinish` stops the players, writes the reports from all records, and sets the exit code.
    `pytest_terminal_summary` shows the same findings.
 
@@ -261,13 +262,13 @@ def pytest_collection_finish(session: pytest.Session) -> None:
     # there each test starts its own play.
     distributed = hasattr(session.config, "workerinput") or session.config.getoption("dist", "no") != "no"
     option = session.config.option
-    # `--setup-show` and its kind show the steps of pytest, which `Protocol` leaves out.
+    # `--setup-show` and its kind show the steps of pytest, which `RunTest` leaves out.
     if SESSION in session.config.stash and not (option.collectonly or option.setupshow):
-        from conformance.session.protocol import Protocol
+        from conformance.session.runtest import RunTest
 
         accept = session.config.stash[SESSION].accept
-        protocol = Protocol(session.config, lambda case: _or_exit(lambda: accept(case)), _conclude)
-        session.config.pluginmanager.register(protocol, "doubletext-protocol")
+        plugin = RunTest(session.config, lambda case: _or_exit(lambda: accept(case)), _conclude)
+        session.config.pluginmanager.register(plugin, "doubletext-runtest")
     if SESSION in session.config.stash and not option.collectonly and not distributed:
         from conformance.session import order, progress
 

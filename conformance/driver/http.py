@@ -117,10 +117,11 @@ class Http:
 
     async def _look(self, path: str) -> None:
         client = self._http
-        # The client would add the cookies and the credentials that it has.
+        # The client turns the credentials of its URL into a header.
         if client.base_url.userinfo:
             await client.get(path)
             return
+        # Built once, as most requests of a play have the same few paths. The client adds its cookies to a new one.
         if path not in self._looks or client.cookies.jar:
             self._looks[path] = client.build_request("GET", path, extensions={LOOK: True})
         response = await self._adapting.handle_async_request(self._looks[path])
@@ -243,5 +244,5 @@ class Http:
 
 
 def _segment(value: str) -> str:
-    """Return a segment of a path. A deployment chooses ids, and `..` would name another path."""
-    return quote(value, safe="").replace(".", "%2E")
+    """Return a segment of a path, as the official client writes it. A deployment chooses ids, also `..`."""
+    return value.replace(".", "%2E") if value in (".", "..") else quote(value, safe="")

@@ -15,12 +15,14 @@ import trustme
 from aiohttp import BasicAuth, ClientSession, web
 
 from conformance.driver.deadlines import Deadlines
-from conformance.driver.http import LOOK
+from conformance.driver.http import LOOK, Http
 from conformance.judge.play import Play
 from conformance.scenarios.catalogue import catalogue
 from conformance.session.connection import BadConnectionError, Connection, connection
 from conformance.session.players import NotJudgeable, PlayPool
 from conformance.session.target import Target
+from conformance.transcript.recorder import Recorder
+from conformance.transcript.redaction import Redactor
 from mockserver import create_app, serving
 from tests.conformance.deployments import PLAINEST
 from tests.conformance.plays import SUITE
@@ -283,3 +285,56 @@ async def test_a_long_header_is_read(method: str) -> None:
         response = await read(transport, request(method, url))
         assert response.content == b"ok"
         assert len(response.headers["x-long"]) == 50_000
+
+
+@asynccontextmanager
+async def looking(user: str = "") -> AsyncIterator[tuple[Http, list[web.Request]]]:
+    """Provide a server that sets a cookie with its first answer. Yield the driver's requests, and what arrived."""
+    arrived: list[web.Request] = []
+
+    async def answer(request: web.Request) -> web.Response:
+        arrived.append(request)
+        response = web.json_response({"status": "idle"})
+        if len(arrived) == 1:
+            response.set_cookie("worker", "7")
+        return response
+
+    app = web.Application()
+    app.router.add_get("/threads/{thread}", answer)
+    runner = web.AppRunner(app)
+    await runner.setup()
+    site = web.TCPSite(runner, "127.0.0.1", 0)
+    await site.start()
+    address = site.name.removeprefix("http://")
+    try:
+        async with connection().transport() as transport:
+            yield (
+                Http(
+                    url=f"http://{user}{address}",
+                    headers={"x-api-key": "k3y"},
+                    transport=transport,
+                    recorder=Recorder(Redactor({})),
+                    deadlines=Deadlines(),
+                ),
+                arrived,
+            )
+    finally:
+        await runner.cleanup()
+
+
+@pytest.mark.parametrize("thread", ["one/../two", "..", "a.b c"])
+@pytest.mark.parametrize("user", ["", "jane:secret@"])
+async def test_a_look_sends_what_the_client_would(user: str, thread: str) -> None:
+    async with looking(user) as (http, arrived):
+        await http.look("main", thread)
+        await http.look("main", thread)
+        await http.call("look", "main", http.client.threads.get(thread))
+    assert [request.cookies.get("worker") for request in arrived] == [None, "7", "7"]
+    # Without the cookie, each is what the official client sends.
+    sent = [
+        (r.raw_path, {name.lower(): value for name, value in r.headers.items() if name.lower() != "cookie"})
+        for r in arrived
+    ]
+    assert sent[0] == sent[1] == sent[2]
+    assert sent[0][1]["x-api-key"] == "k3y"
+    assert ("authorization" in sent[0][1]) == bool(user)

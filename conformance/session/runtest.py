@@ -30,7 +30,7 @@ class RedError(Exception):
     """The verdict is red, so that pytest has to run the test."""
 
 
-class Protocol:
+class RunTest:
     """A pytest plugin for one run.
 
     `accept` judges a case. It returns None, and changes nothing, if the verdict is red. `conclude` ends a test.
@@ -76,9 +76,8 @@ class Protocol:
             hook.pytest_runtest_logreport(report=_passed(item, "setup", call.start))
             hook.pytest_runtest_logreport(report=hook.pytest_runtest_makereport(item=item, call=call))
             hook.pytest_runtest_logreport(report=_passed(item, "teardown", call.stop))
-            if nextitem is None or case_of(nextitem) is None:
-                # What is set up for a test before, and is not for the next one.
-                item.session._setupstate.teardown_exact(nextitem)
+            # pytest expects this after every test: a red one before may have set up a module that the next one leaves.
+            item.session._setupstate.teardown_exact(nextitem)
         hook.pytest_runtest_logfinish(nodeid=item.nodeid, location=item.location)
         return True
 

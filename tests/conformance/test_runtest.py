@@ -96,3 +96,16 @@ def pytest_runtest_logfinish(nodeid): print("FINISH", nodeid)
     assert "1 failed, 1 passed" in run.last_line
     for said in ("START", "REPORT setup", "REPORT call", "REPORT teardown", "FINISH"):
         assert run.output.count(f"{said} ") == 2, (said, run.output)
+
+
+async def test_a_red_verdict_behind_green_ones_of_another_module_is_no_error() -> None:
+    # The red tests are those of RUN-02. Between two of them a green one ends the module of the first.
+    async with deployment(creates_with_201) as there:
+        run = await run_suite(
+            *("--deployment-url", there.url, "--conformance-tier=smoke", "-k", "RUN-02 or RUN-01 or THR-01"),
+            suite=("--pyargs", "conformance"),
+        )
+    modules = {line.split("::")[0] for line in run.output.splitlines() if line.startswith("FAILED ")}
+    assert len(modules) > 2, run.output
+    assert " error" not in run.last_line
+    assert "previous item" not in run.output
