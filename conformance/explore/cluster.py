@@ -22,13 +22,13 @@ import concurrent.futures
 import hashlib
 import threading
 import warnings
-from collections.abc import AsyncIterator, Coroutine, Mapping
+from collections.abc import AsyncIterator, Awaitable, Callable, Coroutine, Mapping
 from contextlib import AsyncExitStack, asynccontextmanager, suppress
 from dataclasses import dataclass, replace
 from functools import cache
 from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
-from typing import Any, Final, TypeVar
+from typing import Any, Final, TypeVar, cast
 from urllib.parse import urlsplit
 from uuid import uuid4
 
@@ -50,6 +50,9 @@ _T = TypeVar("_T")
 
 CONNECT: Final = "10 s"
 """The time for which the scheduler is awaited."""
+
+JOIN: Final = 60.0
+"""Seconds in which the first worker must join the scheduler."""
 
 PATIENCE: Final = 10.0
 """Seconds without a result after which it is checked whether there is a worker at all."""
@@ -261,8 +264,11 @@ class Crew:
 
 
 @asynccontextmanager
-async def crew(address: str, order: Order) -> AsyncIterator[Crew]:
-    """Connect to a cluster, bring a post to each worker, and yield them as one player. Raise NotExplorable."""
+async def crew(address: str, order: Order, say: Callable[[str], None] = lambda _: None) -> AsyncIterator[Crew]:
+    """Connect to a cluster, bring a post to each worker, and yield them as one player. Raise NotExplorable.
+
+    `say` is called with a line for the user if no worker has joined yet.
+    """
     try:
         client = await Client(address, asynchronous=True, timeout=CONNECT, name="doubletext", set_as_default=False)
     except (OSError, ValueError, TypeError) as error:
@@ -270,9 +276,7 @@ async def crew(address: str, order: Order) -> AsyncIterator[Crew]:
         raise NotExplorable(f"--dask: no dask scheduler can be reached at {address}: {reason}") from None
     async with AsyncExitStack() as stack:
         stack.push_async_callback(client.close)
-        threads: dict[str, int] = await client.nthreads()
-        if not threads:
-            raise NotExplorable(f"--dask: the scheduler at {address} has no workers. Start some: dask worker {address}")
+        threads = await _joined(client, address, say)
         await _compare(client)
         name = f"doubletext-{uuid4().hex}"
         await client.register_plugin(Post(name, order))
@@ -284,6 +288,23 @@ async def crew(address: str, order: Order) -> AsyncIterator[Crew]:
         # A history has two runs that execute at once, as a rule.
         wanted = order.jobs or max(1, examined.width // 2)
         yield Crew(client, address, name, examined.info, min(wanted, sum(threads.values())))
+
+
+async def _joined(client: Client, address: str, say: Callable[[str], None]) -> dict[str, int]:
+    """Return the number of threads of each worker, as soon as there is one. Raise NotExplorable."""
+    if not await client.nthreads():
+        # The user may have started workers a moment ago, and a worker takes seconds to join.
+        say(f"the scheduler at {address} has no workers yet, waiting {JOIN:g} s for the first")
+        try:
+            await cast("Awaitable[None]", client.wait_for_workers(1, timeout=JOIN))
+        except TimeoutError:
+            raise NotExplorable(
+                f"--dask: the scheduler at {address} has no workers. Start some: dask worker {address}"
+            ) from None
+        except OSError as error:
+            raise NotExplorable(f"the scheduler at {address} was lost: {error}") from None
+    threads: dict[str, int] = await client.nthreads()
+    return threads
 
 
 async def _dismiss(client: Client, name: str) -> None:

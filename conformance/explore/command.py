@@ -141,7 +141,7 @@ async def _crew(given: argparse.Namespace, options: Options) -> AsyncIterator[tu
         witness_host=options.witness_host,
         jobs=options.jobs,
     )
-    async with cluster.crew(given.dask, order) as crew:
+    async with cluster.crew(given.dask, order, _say) as crew:
         _say(f"{crew.jobs} histories at a time on the workers of {given.dask}")
         yield crew, crew.info, crew.jobs
 

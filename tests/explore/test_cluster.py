@@ -160,11 +160,40 @@ async def test_a_worker_that_cannot_play_is_named() -> None:
 
 
 @pytest.mark.slow
-async def test_a_cluster_without_workers_is_refused() -> None:
+async def test_a_cluster_to_which_no_worker_comes_is_refused(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(cluster, "JOIN", 0.1)
     async with workers(0) as found:
         with pytest.raises(NotExplorable, match=r"has no workers\. Start some: dask worker inproc://"):
             async with crew(found.scheduler_address, order_at("http://127.0.0.1:1")):
                 pass
+
+
+@pytest.mark.slow
+async def test_the_first_worker_is_awaited() -> None:
+    said: list[str] = []
+    async with serving() as url, workers(0) as found:
+
+        def start(line: str) -> None:
+            said.append(line)
+            found.scale(1)
+
+        async with crew(found.scheduler_address, order_at(url), start) as player:
+            assert len(await player.workers()) == 1
+    assert [line.partition(" has ")[2] for line in said] == ["no workers yet, waiting 60 s for the first"]
+
+
+@pytest.mark.slow
+async def test_a_scheduler_that_ends_before_a_worker_comes_is_lost() -> None:
+    ends: list[asyncio.Task[Any]] = []
+    async with workers(0) as found:
+        with pytest.raises(NotExplorable, match=r"the scheduler at inproc://\S+ was lost"):
+            async with crew(
+                found.scheduler_address,
+                order_at("http://127.0.0.1:1"),
+                lambda _: ends.append(asyncio.ensure_future(found.scheduler.close())),
+            ):
+                pass
+        await asyncio.gather(*ends)
 
 
 @pytest.mark.slow
