@@ -11,6 +11,7 @@ from typing import Any, Final
 
 import httpx
 import pytest
+import requests
 import schemathesis
 from hypothesis import HealthCheck, Phase, given, settings
 from schemathesis.checks import not_a_server_error
@@ -73,9 +74,20 @@ def play(operation: Any, deployment: MockDeployment) -> None:
     def ask(case: schemathesis.Case[Any]) -> None:
         name_what_is_there(case, deployment)
         start_soon(case)
-        case.call_and_validate(base_url=deployment.url, checks=CHECKS, timeout=60)
+        if case.operation.path in ENDLESS:
+            case.validate_response(the_head(case, deployment), checks=CHECKS)
+        else:
+            case.call_and_validate(base_url=deployment.url, checks=CHECKS, timeout=60)
 
     ask()
+
+
+def the_head(case: schemathesis.Case[Any], deployment: MockDeployment) -> requests.Response:
+    """Return the response without the events of a stream, which schemathesis would await until its time limit."""
+    with requests.request(**case.as_transport_kwargs(base_url=deployment.url), stream=True, timeout=60) as found:
+        streams = found.headers["content-type"].startswith("text/event-stream")
+        found._content = b"" if streams else found.content
+    return found
 
 
 def name_what_is_there(case: schemathesis.Case[Any], deployment: MockDeployment) -> None:
