@@ -36,7 +36,8 @@ OPENINGS: Final[list[list[a.Action]]] = [
 ]
 """The first actions of a history: nothing, a held run, a finished turn and a held run, a finished turn, a question."""
 
-NAMED = st.sampled_from(["interrupt", "rollback", "reject", "enqueue"])
+STRATEGY_NAMES: Final = ("interrupt", "rollback", "reject", "enqueue")
+NAMED = st.sampled_from(STRATEGY_NAMES)
 STRATEGIES = st.sampled_from([None, "enqueue", "interrupt", "interrupt", "rollback", "rollback", "reject"])
 
 
@@ -81,9 +82,9 @@ def histories(*, holds: bool = True) -> st.SearchStrategy[list[a.Action]]:
     texts = _texts(holds)
     both = st.builds(a.Both, first=texts, second=texts)
     # Two requests with one strategy, of which one may have to be refused, or to supersede the other.
-    alike = NAMED.flatmap(
-        lambda name: st.builds(a.Both, first=_texts(holds, st.just(name)), second=_texts(holds, st.just(name)))
-    )
+    each = {name: _texts(holds, st.just(name)) for name in STRATEGY_NAMES}
+    pairs = {name: st.builds(a.Both, first=texts, second=texts) for name, texts in each.items()}
+    alike = NAMED.flatmap(pairs.__getitem__)
     one: st.SearchStrategy[a.Action] = st.one_of(*[texts] * 7, both, alike, *_others())
     # Most histories begin with a run that is held, so that the next action meets a run in flight.
     opening = st.sampled_from(OPENINGS) if holds else st.just([])

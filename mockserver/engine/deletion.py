@@ -14,6 +14,7 @@ def delete_run(engine: Engine, run: Run) -> None:
     thread = run.thread
     if thread.runs.pop(run.run_id, None) is None:
         return
+    engine.forget_streams([run])
     # The state of a later run contains this run's messages. Without their checkpoints its history would have a gap.
     if not thread.history.is_built_upon(run.run_id) and not _is_continued(run):
         thread.history.remove_run(run.run_id)
@@ -37,7 +38,7 @@ def delete_thread(engine: Engine, thread: Thread) -> None:
     engine.crons.remove_of(thread)
     engine.threads.remove(thread)
     engine.feeds.remove(thread.thread_id)
-    engine.forget_streams(thread)
+    engine.forget_streams(thread.runs.values())
     engine.stop_all(dict.fromkeys(thread.in_flight.values(), "erase"))
 
 

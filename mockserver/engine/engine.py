@@ -452,14 +452,14 @@ class Engine:
         policy_of(thread).release(run)
         # After the run's last own event, so that the lifecycle event ends the run in the feed too.
         self._publish_end(run)
-        if self.threads.by_id.get(thread.thread_id) is thread:
-            self._retain_stream(run.log)
         # After all publications, because removing the thread disconnects the clients that listen to it.
         if run.temporary and run.request.on_completion != "keep":
             self.threads.remove(thread)
             self.feeds.remove(thread.thread_id)
             # Break the cycle of run and thread, so that both are freed without the garbage collector.
             thread.runs.pop(run.run_id, None)
+        elif self.threads.by_id.get(thread.thread_id) is thread and run.run_id in thread.runs:
+            self._retain_stream(run.log)
         # Last: the next run begins from the newest checkpoint, and that is final
         # only now. A rollback is thus complete before its successor writes.
         self._start_next(thread)
@@ -490,10 +490,10 @@ class Engine:
         if feed is not None and run.fate == "erase":
             feed.forget_run(run.run_id)
 
-    def forget_streams(self, thread: Thread) -> None:
-        """Drop the streams of the ended runs of a thread that is deleted."""
-        gone = [run.log for run in thread.runs.values()]
-        self._resumable = deque(log for log in self._resumable if log not in gone)
+    def forget_streams(self, runs: Iterable[Run]) -> None:
+        """Drop the streams of ended runs that are deleted."""
+        gone = {id(run.log) for run in runs}
+        self._resumable = deque(log for log in self._resumable if id(log) not in gone)
 
     def _retain_stream(self, log: EventLog) -> None:
         """Keep the stream of an ended run resumable for a while."""

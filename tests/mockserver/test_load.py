@@ -149,3 +149,25 @@ async def test_a_deleted_thread_leaves_nothing_behind_although_its_streams_can_b
             assert answer.status == 204
         gc.collect()
         assert kept() is None
+
+
+async def test_a_deleted_run_and_a_rolled_back_one_leave_no_stream_behind() -> None:
+    async with deployment() as (engine, client):
+        thread = (await post(client, "/threads", {}))["thread_id"]
+        body = {"assistant_id": "agent", "input": asking("sf"), "config": QUICK, "stream_resumable": True}
+        async with client.post(f"/threads/{thread}/runs/stream", json=body) as answer:
+            await answer.text()
+        [ended] = engine.threads.by_id[thread].runs.values()
+        await post(client, "/_mock/holds", {"point": "agent:1/enter"})
+        await post(client, f"/threads/{thread}/runs", body)
+        [erased] = engine.threads.by_id[thread].in_flight.values()
+        await post(client, f"/threads/{thread}/runs", {**body, "multitask_strategy": "rollback"})
+        async with client.delete("/_mock/holds"):
+            pass
+        await asyncio.wait_for(erased.ended.wait(), DEADLINE)
+        async with client.delete(f"/threads/{thread}/runs/{ended.run_id}") as answer:
+            assert answer.status == 204
+        kept = [weakref.ref(ended.log), weakref.ref(erased.log)]
+        del ended, erased
+        gc.collect()
+        assert [ref() for ref in kept] == [None, None]
