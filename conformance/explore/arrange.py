@@ -17,7 +17,7 @@ QUESTION = "tools:1"
 """The step in which a run asks a human, or fails."""
 
 
-class _Arranger:
+class Arranger:
     """The moves so far, and what they let one expect of the runs."""
 
     def __init__(self) -> None:
@@ -199,7 +199,7 @@ def _reading(read: a.Read) -> s.Move:
 
 def scenario(actions: Sequence[a.Action], name: str = "explore/history") -> Scenario:
     """Return the scenario of a list of actions. At its end every hold is released and every run has ended."""
-    arranger = _Arranger()
+    arranger = Arranger()
     for action in actions:
         arranger.add(action)
     ends = [s.AwaitEnd(label=run.label) for run in arranger.runs]

@@ -37,9 +37,10 @@ import msgspec
 
 from conformance.explore import actions as a
 from conformance.explore.findings import Findings, key_of, shape_of
-from conformance.explore.generate import scenario_of, shrunk
+from conformance.explore.generate import scenario_of
 from conformance.explore.kept import KeptHistory
 from conformance.explore.player import Checked, Plays
+from conformance.explore.reduce import reduced
 from conformance.histories.checker import Verdict
 from conformance.scenarios.scenario import Scenario
 
@@ -234,7 +235,7 @@ class Explorer:
         if failing and self.budget.shrinks:
             tries = 1 if len(failing) == CONFIRMATIONS else CONFIRMATIONS
             fails = self._condition(key, tries)
-            self._reducing = asyncio.create_task(asyncio.to_thread(shrunk, self.seed, number, fails))
+            self._reducing = asyncio.create_task(asyncio.to_thread(reduced, self.seed, number, fails))
             small = scenario_of(await asyncio.shield(self._reducing), self.seed, number)
             again = await self._replay(small, key)
             failing, best = (again, again[-1]) if again else (failing, best)

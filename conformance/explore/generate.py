@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from functools import cache
 from random import Random
-from typing import Any, Final
+from typing import Any, Final, TypeVar
 
 import hypothesis
 from hypothesis import HealthCheck, Phase, Verbosity, settings
@@ -19,6 +19,8 @@ from hypothesis.errors import NoSuchExample
 from conformance.explore import actions as a
 from conformance.explore.arrange import scenario
 from conformance.scenarios.scenario import Scenario
+
+_T = TypeVar("_T")
 
 LONGEST: Final = 9
 """The greatest number of actions. Longer histories rarely show more, and take longer to play and to read."""
@@ -102,10 +104,8 @@ Of more examples, most would be mutations of each other.
 """
 
 
-def _find(seed: int, number: int, condition: Callable[[list[a.Action]], bool], *phases: Phase) -> list[a.Action] | None:
+def find(strategy: st.SearchStrategy[_T], condition: Callable[[_T], bool], random: Random, *phases: Phase) -> _T | None:
     """Return the smallest example that meets a condition, or None."""
-    # Every second history has no holds: real races show what made moments cannot.
-    strategy = histories(holds=number % 2 == 0)
     chosen = settings(
         max_examples=DRAWS,
         database=None,
@@ -115,7 +115,7 @@ def _find(seed: int, number: int, condition: Callable[[list[a.Action]], bool], *
         verbosity=Verbosity.quiet,
     )
     try:
-        return hypothesis.find(strategy, condition, settings=chosen, random=Random(f"{seed}/{number}"))
+        return hypothesis.find(strategy, condition, settings=chosen, random=random)
     except NoSuchExample:
         return None
 
@@ -128,26 +128,9 @@ def history_of(seed: int, number: int) -> list[a.Action]:
         drawn.append(history)
         return False
 
-    _find(seed, number, collect, Phase.generate)
+    # Every second history has no holds: real races show what made moments cannot.
+    find(histories(holds=number % 2 == 0), collect, Random(f"{seed}/{number}"), Phase.generate)
     return drawn[-1]
-
-
-def shrunk(seed: int, number: int, fails: Callable[[list[a.Action]], bool]) -> list[a.Action]:
-    """Return a history as small as hypothesis finds one that still fails, starting at one of the series.
-
-    Hypothesis draws the history again and takes it for its first failure, which needs no play. If nothing smaller
-    fails, hypothesis draws it once more at the end, and must get the same answer.
-    """
-    wanted, found = history_of(seed, number), False
-
-    def condition(drawn: list[a.Action]) -> bool:
-        nonlocal found
-        if drawn == wanted:
-            found = True
-            return True
-        return found and fails(drawn)
-
-    return _find(seed, number, condition, Phase.generate, Phase.shrink) or wanted
 
 
 def scenario_of(history: Sequence[a.Action], seed: int, number: int) -> Scenario:

@@ -372,7 +372,7 @@ class CancelMany(Kind, frozen=True, kw_only=True, tag="cancel-many"):
     labels: tuple[str, ...]
 
     def describe(self) -> str:
-        return f"cancel runs {' and '.join(self.labels)} in one request"
+        return f"cancel run{'s' if len(self.labels) > 1 else ''} {' and '.join(self.labels)} in one request"
 
     def may_end(self, label: str, thread: str, *, cancels_on_disconnect: bool) -> bool:
         return label in self.labels

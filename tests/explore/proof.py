@@ -50,8 +50,8 @@ CONCERNED: Final = (
 HISTORIES: Final = 200
 """The budget for each defect: at most so many histories."""
 
-SHRINKS: Final = 20
-"""The plays to reduce the first finding. They make the histories of the page readable, and take most of the time."""
+SHRINKS: Final = Budget().shrinks
+"""The plays to reduce the first finding: as many as a user's exploration has."""
 
 SEED: Final = 1
 

@@ -185,15 +185,17 @@ async def test_the_first_worker_is_awaited() -> None:
 @pytest.mark.slow
 async def test_a_scheduler_that_ends_before_a_worker_comes_is_lost() -> None:
     ends: list[asyncio.Task[Any]] = []
-    async with workers(0) as found:
-        with pytest.raises(NotExplorable, match=r"the scheduler at inproc://\S+ was lost"):
-            async with crew(
-                found.scheduler_address,
-                order_at("http://127.0.0.1:1"),
-                lambda _: ends.append(asyncio.ensure_future(found.scheduler.close())),
-            ):
-                pass
-        await asyncio.gather(*ends)
+    # The client tries to reach its scheduler for so long.
+    with dask.config.set({"distributed.comm.timeouts.connect": "100 ms"}):
+        async with workers(0) as found:
+            with pytest.raises(NotExplorable, match=r"the scheduler at inproc://\S+ was lost"):
+                async with crew(
+                    found.scheduler_address,
+                    order_at("http://127.0.0.1:1"),
+                    lambda _: ends.append(asyncio.ensure_future(found.scheduler.close())),
+                ):
+                    pass
+            await asyncio.gather(*ends)
 
 
 @pytest.mark.slow

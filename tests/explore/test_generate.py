@@ -4,7 +4,7 @@ import msgspec
 
 from conformance.explore import actions as a
 from conformance.explore.arrange import scenario
-from conformance.explore.generate import history_of, scenario_of, shrunk
+from conformance.explore.generate import history_of, scenario_of
 from conformance.scenarios import moves as s
 from conformance.scenarios.scenario import Scenario
 
@@ -37,14 +37,6 @@ def test_overlaps_are_common() -> None:
     assert len(stopping) > len(made) / 6
 
 
-def test_a_history_is_reduced_to_what_still_fails() -> None:
-    def fails(history: list[a.Action]) -> bool:
-        return any(isinstance(action, a.Text) and action.strategy == "rollback" for action in history)
-
-    number = next(n for n in range(0, 100, 2) if len(history_of(1, n)) > 4 and fails(history_of(1, n)))
-    assert shrunk(1, number, fails) == [a.Text(strategy="rollback", endpoint="create")]
-
-
 def test_a_superseding_run_waits_for_the_stop_of_the_run_that_is_held() -> None:
     made = scenario([a.Text(hold="tools:1/enter"), a.Text(strategy="interrupt", hold="agent:1/enter")])
     kinds = [type(move).__name__ for move in made.moves]
@@ -54,8 +46,3 @@ def test_a_superseding_run_waits_for_the_stop_of_the_run_that_is_held() -> None:
 def test_an_action_that_makes_no_sense_has_no_moves() -> None:
     made = scenario([a.Leave(), a.Stop(), a.Let(), a.Join(), a.Reply(), a.Remove(), a.StopAll()])
     assert [type(move).__name__ for move in made.moves] == ["Release", "ReadState"]
-
-
-def test_a_history_that_fails_only_once_stays_as_it_is() -> None:
-    # A race, or a budget of plays that is used: hypothesis must not take the difference for an error.
-    assert shrunk(1, 0, lambda history: False) == history_of(1, 0)
