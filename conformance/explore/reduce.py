@@ -21,7 +21,7 @@ from conformance.explore.arrange import Arranger
 from conformance.explore.generate import find, history_of
 
 STAYS: Final = st.integers(0, 255)
-"""Whether something stays: 0 leaves it out. A random number is seldom 0, so most draws leave nothing out."""
+"""The choice whether something stays: 0 leaves it out. A random number is seldom 0, so most draws leave nothing out."""
 
 DRAWS: Final = 100
 """The draws of which one leaves nothing out. Hypothesis begins there."""

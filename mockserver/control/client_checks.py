@@ -9,12 +9,12 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from typing import Final
 
-from mockserver.control import open_questions
+from mockserver.control import open_questions, readers, refusals
 from mockserver.control.conduct import Conduct as Conduct
 from mockserver.control.facts import Facts as Facts
 from mockserver.control.facts import Finding as Finding
 from mockserver.control.facts import RunFacts as RunFacts
-from mockserver.control.facts import answer_of, messages_of, quote, text_key
+from mockserver.control.facts import answer_of, messages_of, nameless_key, quote, stopped_by, text_key
 from mockserver.control.open_questions import is_answered_twice
 from mockserver.core.checkpoints import START, Checkpoint, Values
 from mockserver.core.policy import policy_of
@@ -58,21 +58,6 @@ def kept_reading(facts: Facts) -> Iterator[Finding]:
                 f"the stream of run {entry.run_id} was still open two runs later, although run {superseding.run_id} "
                 "had superseded it; close the stream of a superseded run",
                 (entry.number, superseding.number, next_run.number),
-            )
-
-
-def ignored_conflict(facts: Facts) -> Iterator[Finding]:
-    """Report a message that was rejected with 409 while the client continued with others: the user's text is lost."""
-    for entry in facts.requests:
-        if not entry.creates_run or entry.outcome != 409:
-            continue
-        # A client that sends nothing more may have shown the conflict to its user, who decides.
-        continued = facts.next_run(entry.thread_id, entry.number) is not None
-        if continued and facts.accepted.get(text_key(entry), 0) < entry.number:
-            yield Finding(
-                "ignored-conflict",
-                f"{quote(entry)} was rejected with 409 and not accepted later; send it again once the thread is idle",
-                (entry.number,),
             )
 
 
@@ -150,7 +135,7 @@ def retried(facts: Facts) -> Iterator[Finding]:
                 proof,
             )
         # A user may well send the same text twice. A cut response or the same message id shows that it was a retry.
-        elif earlier.outcome == 200 and (earlier.cut or _has_ids(entry)):
+        elif (earlier.cut and earlier.run_id is not None) or (earlier.outcome == 200 and _has_ids(entry)):
             yield Finding(
                 "retried",
                 f"{quote(entry)} had already created run {earlier.run_id} when it was sent again; look up the run "
@@ -162,13 +147,15 @@ def retried(facts: Facts) -> Iterator[Finding]:
 def sent_twice(facts: Facts) -> Iterator[Finding]:
     """Report the same text that was sent twice in a row, the second time while the run of the first was in flight."""
     for earlier, entry in facts.in_a_row:
-        same = messages_of(entry) and text_key(entry) == text_key(earlier)
-        # With an id or after a cut it is a retry, which `retried` reports.
-        if same and earlier.run_id in entry.in_flight and not earlier.cut and not _has_ids(entry):
+        # A client may give each request a new id for its message.
+        same = messages_of(entry) and nameless_key(entry) == nameless_key(earlier)
+        # With the same id, or unchanged after a cut, it is a retry, which `retried` reports.
+        again = text_key(entry) == text_key(earlier) and (earlier.cut or _has_ids(entry))
+        if same and earlier.run_id in entry.in_flight and not again:
             yield Finding(
                 "sent-twice",
-                f"{quote(entry)} was sent twice while the first run was in flight. Disable the button after the first "
-                "click",
+                f"{quote(entry)} was sent twice while the first run was in flight. Send it once: disable the button "
+                "after the first click, or drop a message that was delivered twice",
                 (earlier.number, entry.number),
             )
 
@@ -176,9 +163,7 @@ def sent_twice(facts: Facts) -> Iterator[Finding]:
 def stopped_stale(facts: Facts) -> Iterator[Finding]:
     """Report a stop of a run that is over while another one is in flight: the client knows the wrong run."""
     for entry in facts.requests:
-        if entry.method != "POST" or not entry.path.endswith("/cancel") or not entry.in_flight:
-            continue
-        named = _stopped(entry)
+        named = stopped_by(entry) if entry.in_flight else []
         stale = [run_id for run_id in named if run_id not in entry.in_flight and not _is_unknown(facts, entry, run_id)]
         if named and len(stale) == len(named):
             yield Finding(
@@ -192,28 +177,19 @@ def stopped_stale(facts: Facts) -> Iterator[Finding]:
 def stopped_unknown(facts: Facts) -> Iterator[Finding]:
     """Report a stop of a run that the server has never had: the client kept the id of another server or thread."""
     for entry in facts.requests:
-        if entry.method == "POST" and entry.path.endswith("/cancel"):
-            for run_id in (one for one in _stopped(entry) if _is_unknown(facts, entry, one)):
-                yield Finding(
-                    "stopped-unknown",
-                    f"run {run_id} was cancelled, and no such run was ever created on the thread. Cancel the run whose "
-                    "id the server returned",
-                    (entry.number,),
-                )
-
-
-def _stopped(entry: JournalEntry) -> list[str]:
-    """Return the runs that a request is to cancel, as far as it names them."""
-    return [entry.run_id] if entry.run_id is not None else _run_ids(entry)
+        for run_id in (one for one in stopped_by(entry) if _is_unknown(facts, entry, one)):
+            yield Finding(
+                "stopped-unknown",
+                f"run {run_id} was cancelled, and no such run was ever created on the thread. Cancel the run whose "
+                "id the server returned",
+                (entry.number,),
+            )
 
 
 def _is_unknown(facts: Facts, entry: JournalEntry, run_id: str) -> bool:
     """Return whether the thread never had a run with an id, not even one that was deleted meanwhile."""
-    owner = facts.runs.get(run_id) or facts.created.get(run_id)
-    elsewhere = owner is not None and entry.thread_id is not None and owner.thread_id != entry.thread_id
-    known = (owner is not None or run_id in facts.superseded) and not elsewhere
     # Only the status proves it: the journal does not have the requests of long ago.
-    return entry.outcome == 404 and not known
+    return entry.outcome == 404 and not facts.has_had(run_id, entry.thread_id)
 
 
 def stop_refused(facts: Facts) -> Iterator[Finding]:
@@ -252,28 +228,6 @@ def late_result(facts: Facts) -> Iterator[Finding]:
             )
 
 
-def _run_ids(entry: JournalEntry) -> list[str]:
-    given = entry.body.get("run_ids") if isinstance(entry.body, dict) else None
-    return [one for one in given if isinstance(one, str)] if isinstance(given, list) else []
-
-
-def left_running(facts: Facts) -> Iterator[Finding]:
-    """Report a stream that the client closed before its end, and a run that then ran to its end without a client."""
-    followed = {one.run_id for one in facts.requests if not one.creates_run}
-    for entry in facts.requests:
-        run = facts.runs.get(entry.run_id or "")
-        # A network that breaks is no decision of the client.
-        if not entry.creates_run or not entry.cut or entry.by_fault or run is None or run.status != "success":
-            continue
-        if entry.order.get("on_disconnect") != "cancel" and entry.run_id not in followed:
-            yield Finding(
-                "left-running",
-                f"the client disconnected from run {entry.run_id}, which continued to its end. Cancel it, or "
-                'send "on_disconnect": "cancel"',
-                (entry.number,),
-            )
-
-
 def left_dangling(facts: Facts) -> Iterator[Finding]:
     """Report a message that follows a tool call without a result. Many models reject such a conversation."""
     for entry in facts.requests:
@@ -300,8 +254,10 @@ def ignored_field(facts: Facts) -> Iterator[Finding]:
 
 RULES: Final[Mapping[str, ClientCheck]] = {
     "joined-superseded": joined_superseded,
+    "joined-unknown": readers.joined_unknown,
     "kept-reading": kept_reading,
-    "ignored-conflict": ignored_conflict,
+    "ignored-conflict": refusals.ignored_conflict,
+    "ignored-refusal": refusals.ignored_refusal,
     "other-strategy": other_strategy,
     "resumed-gone": resumed_gone,
     "resumed-unclear": resumed_unclear,
@@ -317,8 +273,9 @@ RULES: Final[Mapping[str, ClientCheck]] = {
     "stopped-unknown": stopped_unknown,
     "stop-refused": stop_refused,
     "created-again": created_again,
+    "unknown-thread": refusals.unknown_thread,
     "late-result": late_result,
-    "left-running": left_running,
+    "left-running": readers.left_running,
     "left-dangling": left_dangling,
     "ignored-field": ignored_field,
 }

@@ -51,6 +51,17 @@ class Facts:
         return {text_key(one): one.number for one in self.requests if one.creates_run and one.outcome == 200}
 
     @cached_property
+    def updated(self) -> Mapping[str | None, int]:
+        """By thread: the number of the newest update of the state that was accepted."""
+        return {one.thread_id: one.number for one in self.requests if one.is_state_update and one.outcome == 200}
+
+    def has_had(self, run_id: str, thread_id: str | None) -> bool:
+        """Return whether a thread has a run, or had it. Without a thread any may have it."""
+        owner = self.runs.get(run_id) or self.created.get(run_id)
+        elsewhere = owner is not None and thread_id is not None and owner.thread_id != thread_id
+        return (owner is not None or run_id in self.superseded) and not elsewhere
+
+    @cached_property
     def _by_thread(self) -> Mapping[str | None, list[JournalEntry]]:
         found: dict[str | None, list[JournalEntry]] = {}
         for one in self.requests:
@@ -118,6 +129,21 @@ def answer_of(entry: JournalEntry) -> Any:
 def text_key(entry: JournalEntry) -> tuple[str | None, bytes]:
     """Return what two requests have in common that send the same input to the same thread."""
     return entry.thread_id, msgspec.json.encode(input_of(entry), order="deterministic")
+
+
+def nameless_key(entry: JournalEntry) -> tuple[str | None, bytes]:
+    """Return what two requests have in common that send the same messages to the same thread, whatever their ids."""
+    said = [{**one, "id": None} if isinstance(one, dict) else one for one in messages_of(entry)]
+    return entry.thread_id, msgspec.json.encode(said, order="deterministic")
+
+
+def stopped_by(entry: JournalEntry) -> list[str]:
+    """Return the runs that a request is to cancel, as far as it names them."""
+    if entry.method != "POST" or not entry.path.endswith("/cancel"):
+        return []
+    given = entry.body.get("run_ids") if isinstance(entry.body, dict) else None
+    named = [one for one in given if isinstance(one, str)] if isinstance(given, list) else []
+    return [entry.run_id] if entry.run_id is not None else named
 
 
 def input_of(entry: JournalEntry) -> Any:

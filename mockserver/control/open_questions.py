@@ -85,7 +85,9 @@ def _forks(entry: JournalEntry) -> bool:
 
 
 def _has_command(entry: JournalEntry) -> bool:
-    return bool(entry.order.get("command"))
+    command = entry.order.get("command")
+    # A command of nulls has no effect.
+    return isinstance(command, dict) and any(command.get(name) for name in ("resume", "goto", "update"))
 
 
 def _repeats(facts: Facts, entry: JournalEntry) -> int | None:

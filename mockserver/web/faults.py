@@ -8,8 +8,9 @@ The faults are the outermost interceptor after the journal, as a proxy is in fro
 
 1. A delay waits on the deployment's clock, before the route is called.
 2. A bad gateway answers itself and never calls the route.
-3. The other kinds let the route answer. A response of one piece is truncated afterwards. A response that is written
-   piece by piece is replaced by a `BrokenResponse`, through the context variable `RESPONSE_FACTORY`.
+3. The other kinds let the route answer. A response of one piece is truncated afterwards, or lost in a gateway timeout.
+   A response that is written piece by piece is replaced by a `BrokenResponse`, through the context variable
+   `RESPONSE_FACTORY`.
 
 One seeded random generator decides about `chance`, so the same requests in the same order meet the same faults.
 """
@@ -41,13 +42,14 @@ HEADER: Final = "X-Mock-Fault"
 _HEADERS: Final = "x-mock-"
 """The begin of the names of headers that a client sends to the mock only."""
 
-Kind = Literal["delay", "bad-gateway", "truncate", "cut", "end", "duplicate", "reorder"]
-"""`delay`: the response starts late. `bad-gateway`: a proxy answers 502, in HTML. `truncate`: the second half of the
-JSON is missing. `cut`: the connection breaks in the middle of a stream. `end`: a stream ends in its middle as if it
-were complete. `duplicate`: an event of a stream is sent twice. `reorder`: an event of a stream is sent after the next
-one."""
+Kind = Literal["delay", "bad-gateway", "gateway-timeout", "truncate", "cut", "end", "duplicate", "reorder"]
+"""`delay`: the request reaches the server late. `bad-gateway`: a proxy answers 502, in HTML, and the server gets
+nothing. `gateway-timeout`: a proxy answers 504, in HTML, although the server carries out the request.
+`truncate`: the second half of the JSON is missing. `cut`: the connection breaks in the middle of a stream. `end`: a
+stream ends in its middle as if it were complete. `duplicate`: an event of a stream is sent twice. `reorder`: an event
+of a stream is sent after the next one."""
 
-_HTML: Final = "<html><head><title>502 Bad Gateway</title></head><body><h1>502 Bad Gateway</h1></body></html>"
+_HTML: Final = "<html><head><title>{0}</title></head><body><h1>{0}</h1></body></html>"
 
 
 class BadFaultError(Exception):
@@ -55,6 +57,13 @@ class BadFaultError(Exception):
 
 
 KINDS: Final[tuple[Kind, ...]] = get_args(Kind)
+
+EFFECTS: Final[Mapping[Kind, str]] = {
+    "bad-gateway": "It answers 502",
+    "gateway-timeout": "It answers 504",
+    "truncate": "It cuts an answer in half",
+}
+"""The kinds without `at`, with their effects."""
 
 STREAMS: Final = ("cut", "end", "duplicate", "reorder")
 """The kinds that change a stream, `at` a number of events."""
@@ -111,9 +120,8 @@ class Fault(Body, frozen=True, kw_only=True, metaclass=Explained):
         """Raise `BadFaultError` for what would never change an answer, or has no meaning."""
         if self.kind == "delay" and self.at == 0:
             raise BadFaultError("a `delay` of 0 seconds has no effect. Give its seconds in `at`, as in `delay@2`")
-        if self.kind in ("bad-gateway", "truncate") and self.at != 0:
-            text = "It answers 502" if self.kind == "bad-gateway" else "It cuts an answer in half"
-            raise BadFaultError(f"`at` has no meaning for `{self.kind}`. {text}. Leave it out")
+        if self.kind in EFFECTS and self.at != 0:
+            raise BadFaultError(f"`at` has no meaning for `{self.kind}`. {EFFECTS[self.kind]}. Leave it out")
         if self.kind in STREAMS and self.at != int(self.at):
             raise BadFaultError(f"`at` of `{self.kind}` is {self.at:g}. Give a whole number of events")
         if not any(fnmatchcase(one, self.method.upper()) for one in METHODS):
@@ -133,6 +141,7 @@ class Fault(Body, frozen=True, kw_only=True, metaclass=Explained):
 
 MEANT: Final = {
     **dict.fromkeys(("502", "bad_gateway", "gateway", "proxy", "500", "503", "error"), "bad-gateway"),
+    **dict.fromkeys(("504", "gateway_timeout", "late", "lost", "lose"), "gateway-timeout"),
     **dict.fromkeys(("slow", "latency", "wait", "sleep", "timeout"), "delay"),
     **dict.fromkeys(("disconnect", "reset", "abort", "drop", "close", "break"), "cut"),
     **dict.fromkeys(("eof", "stop", "finish"), "end"),
@@ -227,7 +236,7 @@ class Faults:
         for one in [one for one in certain if one.may_strike(self._random)]:
             one.struck += 1
             if one.fault.kind == "bad-gateway":
-                return web.Response(text=_HTML, status=502, content_type="text/html", headers={"Server": "proxy"})
+                return _from_proxy(502, "Bad Gateway")
             await self._clock.sleep(one.fault.at)
         broken = [one for one in meant if one.fault.kind not in ("delay", "bad-gateway")]
         if not broken:
@@ -238,14 +247,23 @@ class Faults:
         """Return the answer of the route as the faults change it, as soon as it is one that they could change."""
         started: list[BrokenResponse] = []
 
+        late = [one for one in broken if one.fault.kind == "gateway-timeout"]
+
         def start(headers: Mapping[str, str]) -> BrokenResponse:
+            if not _is_stream(headers):
+                _give_up(late, self._random, headers)
             started.append(BrokenResponse(_striking(broken, self._random, headers), headers))
             return started[0]
 
         # The route creates a streamed response itself, deep in its call stack, and knows nothing of faults.
         token = RESPONSE_FACTORY.set(start)
         try:
-            return _truncated(await handler(request), broken, self._random)
+            response = await handler(request)
+            if isinstance(response, web.Response):
+                _give_up(late, self._random, response.headers)
+            return _truncated(response, broken, self._random)
+        except GatewayTimeoutError:
+            return _from_proxy(504, "Gateway Timeout")
         except CutError as cut:
             if cut.is_seen:
                 entry = current_entry()
@@ -265,6 +283,10 @@ class CutError(ConnectionResetError):
     def __init__(self, *, is_seen: bool) -> None:
         super().__init__()
         self.is_seen = is_seen
+
+
+class GatewayTimeoutError(ConnectionResetError):
+    """A proxy that has waited too long. The routes handle it like a disconnect of the client."""
 
 
 class _ActiveFault:
@@ -291,8 +313,30 @@ class _ActiveFault:
 
 def _striking(faults: list[_ActiveFault], random: Random, headers: Mapping[str, str]) -> list[_ActiveFault]:
     """Return the faults that are to change a response that is written piece by piece."""
-    is_stream = headers.get("Content-Type", "").startswith("text/event-stream")
-    return [one for one in faults if (one.fault.kind == "truncate") != is_stream and one.may_strike(random)]
+    kinds = STREAMS if _is_stream(headers) else ("truncate",)
+    return [one for one in faults if one.fault.kind in kinds and one.may_strike(random)]
+
+
+def _is_stream(headers: Mapping[str, str]) -> bool:
+    return headers.get("Content-Type", "").startswith("text/event-stream")
+
+
+def _from_proxy(status: int, reason: str) -> web.Response:
+    """Return the response of a proxy in front of the server."""
+    text = _HTML.format(f"{status} {reason}")
+    return web.Response(text=text, status=status, content_type="text/html", headers={"Server": "proxy"})
+
+
+def _give_up(faults: list[_ActiveFault], random: Random, headers: Mapping[str, str]) -> None:
+    """Raise GatewayTimeoutError if a fault strikes. The journal keeps the run that the lost response named."""
+    struck = [one for one in faults if one.may_strike(random)]
+    for one in struck:
+        one.struck += 1
+    if struck:
+        entry = current_entry()
+        entry.cut = entry.by_fault = True
+        entry.name_run(headers)
+        raise GatewayTimeoutError
 
 
 def _truncated(response: web.StreamResponse, faults: list[_ActiveFault], random: Random) -> web.StreamResponse:

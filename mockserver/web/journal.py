@@ -11,7 +11,7 @@ from __future__ import annotations
 import asyncio
 import re
 from collections import deque
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextvars import ContextVar, Token
 from dataclasses import dataclass, field
 from functools import cached_property
@@ -104,6 +104,8 @@ class JournalEntry:
     """The status that an endpoint would have sent for a failed protocol command, whose own response is 200."""
     in_flight: tuple[str, ...] = ()
     """The ids of the runs that were in flight on the thread when the request was received, the oldest first."""
+    left: tuple[str, ...] = ()
+    """The ids of the runs that were in flight on the thread when the response ended."""
     late_results: tuple[str, ...] = ()
     """The ids of the tool calls whose results were sent although they were not waiting for one."""
     headers: dict[str, str] = field(default_factory=dict, repr=False)
@@ -160,6 +162,11 @@ class JournalEntry:
         return {"multitask_strategy": given.get("multitaskStrategy"), **given}
 
     @property
+    def is_state_update(self) -> bool:
+        """True if the request is to update the state of a thread."""
+        return self.method == "POST" and re.fullmatch(r"/threads/[^/]+/state", self.path) is not None
+
+    @property
     def strategy(self) -> str | None:
         """The multitask strategy in the request, or None if it has none."""
         named = self.order.get("multitask_strategy")
@@ -172,6 +179,15 @@ class JournalEntry:
             if name.startswith("_"):
                 raise AttributeError(name)
             raise AttributeError(unknown("field of a request", name, _FIELDS, meant=_MEANT, plural="fields"))
+
+    def name_run(self, headers: Mapping[str, str]) -> None:
+        """Note the run that the headers of a response name."""
+        # The path of a request that creates a run names no run, and its response may be a stream: the header is the
+        # one place where every such response names the run.
+        found = _LOCATION.match(headers.get("Content-Location", ""))
+        if found is not None:
+            self.run_id = found["run"]
+            self.thread_id = self.thread_id or found["thread"]
 
     def shown(self) -> dict[str, Any]:
         """Return the entry in the form of the control API."""
@@ -250,6 +266,8 @@ class Journal:
             IGNORED.reset(noting)
             # Counted in requests and not in seconds: with an instant clock many requests have the same time.
             entry.ended = self._last
+            thread = self._threads().get(entry.thread_id or "")
+            entry.left = () if thread is None else tuple(thread.in_flight)
             self._notifier.notify()
 
     def note_ignored(self, entry: JournalEntry) -> Token[list[str] | None]:
@@ -370,12 +388,7 @@ def _record_response(entry: JournalEntry, response: web.StreamResponse) -> None:
     entry.status = response.status
     if response.status >= FIRST_ERROR and isinstance(response, web.Response):
         entry.reason = _reason(response)
-    # The path of a request that creates a run names no run, and its response may be a stream: the header is the one
-    # place where every such response names the run.
-    found = _LOCATION.match(response.headers.get("Content-Location", ""))
-    if found is not None:
-        entry.run_id = found["run"]
-        entry.thread_id = entry.thread_id or found["thread"]
+    entry.name_run(response.headers)
 
 
 def _reason(response: web.Response) -> str | None:

@@ -497,3 +497,100 @@ def test_a_result_of_a_tool_that_comes_late() -> None:
         sent(thread, {"type": "tool", "tool_call_id": call, "content": "too late"})
         (found,) = mock.conduct()
         assert (found.rule, call in found.text) == ("late-result", True)
+
+
+def test_an_update_of_the_state_that_is_refused_and_forgotten(client: Client) -> None:
+    client.says("one", "A", ended=None)
+    client.sends("POST", "/threads/t/state", {"values": {}}, busy=True, status=409)
+    assert client.found() == []
+    client.says("two", "B")
+    assert brief(client.found()) == [("ignored-conflict", (2,))]
+    client.sends("POST", "/threads/t/state", {"values": {}})
+    assert client.found() == []
+
+
+def test_a_text_that_met_a_server_in_trouble(client: Client) -> None:
+    client.says("one", status=502)
+    assert client.found() == []
+    client.says("two", "A")
+    assert brief(client.found()) == [("ignored-refusal", (1,))]
+    client.says("one", "B")
+    assert client.found() == []
+    # The user may have changed a text that was refused for good.
+    client.says("three", status=422)
+    client.says("four", "C")
+    assert client.found() == []
+
+
+def test_a_command_of_nulls_over_a_question(client: Client) -> None:
+    body = {"assistant_id": "agent", "input": None}
+    client.sends("POST", "/threads/t/runs", {**body, "command": {"resume": None}}, asks=(ASKED,))
+    client.sends("POST", "/threads/t/runs", {**body, "command": {"resume": None, "goto": "agent"}}, asks=(ASKED,))
+    assert brief(client.found()) == [("empty-over-question", (1,))]
+
+
+def test_an_id_that_is_no_thread(client: Client) -> None:
+    client.sends("POST", "/threads/new/history", {}, thread_id=None, status=422)
+    client.sends("POST", "/threads/search", {"limit": "x"}, thread_id=None, status=422)
+    client.sends("GET", "/threads/t/state", status=404)
+    assert brief(client.found()) == [("unknown-thread", (1,))]
+
+
+def test_a_join_of_a_run_that_never_existed(client: Client) -> None:
+    client.says("one", "A")
+    client.sends("GET", "/threads/t/runs/A/stream", run_id="A")
+    client.sends("GET", "/threads/t/runs/X/stream", run_id="X")
+    client.sends("GET", "/threads/t/runs/S/join", run_id="S")
+    assert brief(client.found(superseded={"S": "Z"})) == [("joined-unknown", (3,))]
+    # Without the oldest requests the journal does not show which runs there were.
+    assert judge(Facts(client.entries[1:], superseded={"S": "Z"})) == []
+    client.sends("DELETE", "/threads/t")
+    assert client.found(superseded={"S": "Z"}) == []
+
+
+def test_the_same_text_with_new_ids(client: Client) -> None:
+    def says(text: str, run: str, message: str, **more: Any) -> None:
+        messages = [{"role": "user", "content": text, "id": message}]
+        body = {"assistant_id": "agent", "input": {"messages": messages}}
+        client.sends("POST", "/threads/t/runs", body, run_id=run, **more)
+
+    says("one", "A", "1")
+    says("one", "B", "2", in_flight=("A",))
+    says("one", "C", "3")
+    assert brief(client.found()) == [("sent-twice", (1, 2))]
+
+
+def test_the_last_stream_of_a_run_is_closed(client: Client) -> None:
+    runs = {name: RunFacts("t", "success") for name in "ABCD"}
+    # Created in the background, joined, and left.
+    client.sends("POST", "/threads/t/runs", {"assistant_id": "agent"}, run_id="A")
+    client.sends("GET", "/threads/t/runs/A/stream", run_id="A", cut=True)
+    assert brief(client.found(runs=runs)) == [("left-running", (2,))]
+    client.sends("GET", "/threads/t/runs/A/join", run_id="A")
+    assert client.found(runs=runs) == []
+    # One of two clients reads on.
+    client.says("two", "B", cut=True)
+    client.sends("GET", "/threads/t/runs/B/stream", run_id="B", ended=None)
+    assert client.found(runs=runs) == []
+
+
+def test_the_stream_of_a_thread_is_closed(client: Client) -> None:
+    runs = {name: RunFacts("t", "success") for name in "AB"}
+    client.sends("POST", "/threads/t/stream/events", {"channels": ["values"]}, ended=1)
+    client.sends("POST", "/threads/t/stream/events", {"channels": ["values"]}, ended=3, cut=True, left=("A",))
+    client.sends("POST", "/threads/t/runs", {"assistant_id": "agent"}, run_id="A")
+    assert brief(client.found(runs=runs)) == [("left-running", (2,))]
+    client.sends("POST", "/threads/t/runs/A/cancel", run_id="A")
+    assert client.found(runs=runs) == []
+    # This one was closed after the end of the run.
+    client.sends("POST", "/threads/t/stream/events", {"channels": ["values"]}, ended=6, cut=True)
+    client.sends("POST", "/threads/t/runs", {"assistant_id": "agent"}, run_id="B")
+    assert client.found(runs=runs) == []
+
+
+def test_a_text_with_a_new_id_after_an_answer_that_broke_off(client: Client) -> None:
+    messages = [{"role": "user", "content": "one", "id": "1"}]
+    client.sends("POST", "/threads/t/runs/stream", {"input": {"messages": messages}}, run_id="A", cut=True)
+    messages = [{"role": "user", "content": "one", "id": "2"}]
+    client.sends("POST", "/threads/t/runs/stream", {"input": {"messages": messages}}, run_id="B", in_flight=("A",))
+    assert brief(client.found()) == [("sent-twice", (1, 2))]

@@ -88,6 +88,36 @@ async def test_a_proxy_that_answers_itself() -> None:
         assert (answer.status_code, answer.headers["content-type"][:9]) == (502, "text/html")
 
 
+@pytest.mark.parametrize("kind", ["", "/wait"])
+async def test_an_answer_that_a_proxy_loses(kind: str) -> None:
+    async with on_stage() as stage:
+        fault = {"kind": "gateway-timeout", "path": f"*/runs{kind}", "times": 1}
+        await stage.http.post("/_mock/faults", json=fault)
+        runs = f"/threads/{stage.thread}/runs"
+        answer = await stage.http.post(f"{runs}{kind}", json=BODY)
+        assert (answer.status_code, answer.headers["content-type"][:9]) == (504, "text/html")
+        # The server has carried it out.
+        [run] = (await stage.http.get(runs)).json()
+        assert (await stage.http.get(f"{runs}/{run['run_id']}/join")).status_code == 200
+        assert (await stage.http.post(f"{runs}{kind}", json=BODY)).status_code == 200
+
+
+async def test_a_run_whose_wait_is_given_up_by_a_proxy_may_be_cancelled_by_it() -> None:
+    async with on_stage() as stage:
+        await stage.http.post("/_mock/faults", json={"kind": "gateway-timeout"})
+        runs = f"/threads/{stage.thread}/runs"
+        body = {**BODY, "on_disconnect": "cancel"}
+        assert (await stage.http.post(f"{runs}/wait", json=body)).status_code == 504
+        await stage.http.delete("/_mock/faults")
+        [run] = (await stage.http.get(runs)).json()
+        assert run["status"] == "interrupted"
+
+
+async def test_a_stream_is_never_late_for_a_proxy() -> None:
+    async with on_stage() as stage:
+        assert await streamed(stage, **{"X-Mock-Fault": "gateway-timeout"}) == (WHOLE, True)
+
+
 async def test_json_of_which_half_is_missing() -> None:
     async with on_stage() as stage:
         header = {"X-Mock-Fault": "truncate"}

@@ -10,6 +10,7 @@ import httpx
 import pytest
 
 from mockserver import Fault, MockDeployment
+from mockserver.web.journal import JournalEntry
 from tests.mockserver.stage import asking
 from tests.mockserver.witness import DEADLINE
 
@@ -171,6 +172,70 @@ def repeats_a_run_whose_answer_was_lost(app: App) -> None:
     app.says("hello")
 
 
+def closes_the_events_of_its_thread(app: App) -> None:
+    # The stop button of the newer protocol's client closes the subscription alone.
+    app.mock.hold("agent:2/token")
+    order = {"assistant_id": "agent", "input": asking("sf")}
+    app.http.post(f"/threads/{app.thread}/commands", json={"id": 1, "method": "run.start", "params": order})
+    events = f"/threads/{app.thread}/stream/events"
+    with app.http.stream("POST", events, json={"channels": ["values", "lifecycle"]}) as answer:
+        next(answer.iter_lines())
+        run = app.mock.wait_until_held("agent:2/token").run_id
+    app.mock.submit(_closed(app.mock, events)).result(DEADLINE)
+    app.mock.release()
+    app.mock.wait_for_status("success", app.thread, run)
+
+
+def writes_the_state_after_a_stop_that_was_none(app: App) -> None:
+    app.closes_a_stream("agent:2/token")
+    cancelled = {"values": {"messages": [{"role": "user", "content": "[cancelled]"}]}}
+    assert app.http.post(f"/threads/{app.thread}/state", json=cancelled).status_code == 409
+    app.mock.release()
+    app.mock.wait_until_quiet()
+    app.says("continue, please")
+
+
+def drops_what_a_proxy_refused(app: App) -> None:
+    app.mock.fault(Fault(kind="bad-gateway", path="*/runs", times=1))
+    assert app.says("write a poem").status_code == 502
+    app.says("hello?")
+
+
+def sends_a_null_command(app: App) -> None:
+    app.asked(APPROVAL)
+    app.run({"input": None, "command": {"resume": None}})
+
+
+def joins_what_it_kept_from_another_server(app: App) -> None:
+    app.says("hello", "/wait")
+    app.http.get(f"/threads/{app.thread}/runs/01941f29-0000-7000-8000-000000000000/stream")
+
+
+def reads_a_thread_called_new(app: App) -> None:
+    assert app.http.post("/threads/new/history", json={}).status_code == 422
+
+
+def posts_the_message_with_a_new_id(app: App) -> None:
+    app.mock.hold("agent:1/enter")
+    for number in ("1", "2"):
+        app.run({"input": {"messages": [{"role": "user", "content": "hello", "id": number}]}})
+
+
+async def _closed(mock: MockDeployment, path: str) -> JournalEntry:
+    """Wait until the mock has noticed that the client closed a response."""
+
+    def look() -> JournalEntry | None:
+        return next((one for one in mock.controller.journal if one.path == path and one.ended is not None), None)
+
+    return await mock.controller.engine.notifier.until(look)
+
+
+def repeats_a_run_that_a_proxy_gave_up(app: App) -> None:
+    app.mock.fault(Fault(kind="gateway-timeout", path="*/runs", times=1))
+    assert app.says("hello").status_code == 504
+    app.says("hello")
+
+
 Report = tuple[str, Callable[[App], None], str]
 
 REPORTED: Final[tuple[Report, ...]] = (
@@ -191,11 +256,19 @@ REPORTED: Final[tuple[Report, ...]] = (
     ("created-again", creates_its_thread_for_each_message, "CopilotKit/CopilotKit/issues/2153"),
     ("left-running", aborts_the_request_of_its_stream, "synergyai-nl/svelte-langgraph/pull/219"),
     ("retried", repeats_a_run_whose_answer_was_lost, "bytedance/deer-flow/pull/4725"),
+    ("retried", repeats_a_run_that_a_proxy_gave_up, "bytedance/deer-flow/pull/4725"),
+    ("left-running", closes_the_events_of_its_thread, "langchain-ai/langgraphjs/pull/2438"),
+    ("ignored-conflict", writes_the_state_after_a_stop_that_was_none, "langchain-ai/deepagents/pull/3611"),
+    ("ignored-refusal", drops_what_a_proxy_refused, "langchain-ai/open-canvas/issues/82"),
+    ("empty-over-question", sends_a_null_command, "CopilotKit/CopilotKit/issues/1693"),
+    ("joined-unknown", joins_what_it_kept_from_another_server, "bytedance/deer-flow/pull/3284"),
+    ("unknown-thread", reads_a_thread_called_new, "bytedance/deer-flow/issues/1079"),
+    ("sent-twice", posts_the_message_with_a_new_id, "langchain-ai/open-swe/pull/1934"),
 )
 """The rule, the fault, and the report on GitHub."""
 
 
-@pytest.mark.parametrize(("rule", "act", "report"), REPORTED, ids=[report for *_, report in REPORTED])
+@pytest.mark.parametrize(("rule", "act", "report"), REPORTED, ids=[act.__name__ for _, act, _ in REPORTED])
 def test_a_reported_fault_is_named(rule: str, act: Callable[[App], None], report: str) -> None:
     with MockDeployment() as mock, httpx.Client(base_url=mock.url, timeout=DEADLINE) as http:
         act(App(mock, http, http.post("/threads", json={}).json()["thread_id"]))

@@ -3,7 +3,7 @@ export type TimeMode = "instant" | "real" | "hand";
 
 export type Strategy = "enqueue" | "reject" | "interrupt" | "rollback";
 
-export type FaultKind = "delay" | "bad-gateway" | "truncate" | "cut" | "end" | "duplicate" | "reorder";
+export type FaultKind = "delay" | "bad-gateway" | "gateway-timeout" | "truncate" | "cut" | "end" | "duplicate" | "reorder";
 
 export interface Fault {
   kind: FaultKind;
