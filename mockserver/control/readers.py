@@ -6,7 +6,7 @@ import re
 from collections.abc import Iterator
 
 from mockserver.control.facts import Facts, Finding, stopped_by
-from mockserver.web.journal import JournalEntry
+from mockserver.web.journal import FRAME, JournalEntry
 
 _OF_RUN = re.compile(r"/runs/[^/]+/(stream|join)$")
 _OF_THREAD = re.compile(r"^/threads/[^/]+/stream(/events)?$")
@@ -56,7 +56,7 @@ def _readers(facts: Facts) -> dict[str, list[JournalEntry]]:
     found: dict[str, list[JournalEntry]] = {}
     of_threads: dict[str | None, list[JournalEntry]] = {}
     for entry in facts.requests:
-        if _OF_THREAD.match(entry.path):
+        if _OF_THREAD.match(entry.path) and entry.method != FRAME:
             of_threads.setdefault(entry.thread_id, []).append(entry)
         elif entry.run_id is not None and (
             (entry.method == "GET" and _OF_RUN.search(entry.path))

@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import cProfile
+import uuid
 from contextlib import nullcontext
 from typing import Any
 
+import aiohttp
 import httpx
 import msgspec
 import pytest
@@ -594,3 +596,27 @@ def test_a_text_with_a_new_id_after_an_answer_that_broke_off(client: Client) -> 
     messages = [{"role": "user", "content": "one", "id": "2"}]
     client.sends("POST", "/threads/t/runs/stream", {"input": {"messages": messages}}, run_id="B", in_flight=("A",))
     assert brief(client.found()) == [("sent-twice", (1, 2))]
+
+
+def test_a_websocket_that_is_closed_while_its_run_continues() -> None:
+    with MockDeployment() as mock:
+        thread = str(uuid.uuid4())
+        order = {"assistant_id": "agent", "input": asking("sf")}
+
+        async def leave() -> None:
+            url = f"{mock.url}/threads/{thread}/stream/events"
+            async with aiohttp.ClientSession() as session, session.ws_connect(url) as socket:
+                await socket.send_json({"id": 1, "method": "run.start", "params": order})
+                await socket.receive_json()
+                await mock.aio.wait_until_held("agent:2/token")
+
+            def look() -> JournalEntry | None:
+                return next((one for one in mock.controller.journal if one.method == "GET" and one.ended), None)
+
+            await mock.controller.engine.notifier.until(look)
+
+        mock.hold("agent:2/token")
+        mock.submit(leave()).result(DEADLINE)
+        mock.release()
+        mock.wait_until_quiet()
+        assert brief(mock.conduct()) == [("left-running", (1,))]
