@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import ssl
 from collections.abc import Callable
+from contextlib import AsyncExitStack
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -89,10 +90,11 @@ class _Transport(httpx.AsyncBaseTransport):
 
     async def aclose(self) -> None:
         """Close all connections."""
-        await self._kept.aclose()
-        await self._fresh.aclose()
-        if self._looks is not None:
-            await self._looks.aclose()
+        async with AsyncExitStack() as stack:
+            for one in (self._kept, self._fresh, self._looks):
+                if one is not None:
+                    # All are closed, also if one of them fails or this is cancelled meanwhile.
+                    stack.push_async_callback(one.aclose)
 
 
 def connection(
