@@ -229,13 +229,12 @@ def answer_without_a_question_changes_nothing(play: Play) -> None:
 
 @check("HIL-11", premises=())
 def question_is_the_one_asked(play: Play) -> None:
-    """HIL-11: compare the value of every question in an answer or an event with one that the agent asked."""
-    asked = [
-        {"question": "Go on?", "step": step}
-        for submit in play.scenario.all_submits
-        for step in submit.interrupt
-        if submit.answers is None
-    ]
+    """HIL-11: compare the value of every question in an answer or an event with one that the agent asked.
+
+    If the last run answers a question and asks another one, compare the open questions with that one.
+    """
+    steps = [step for submit in play.scenario.all_submits for step in _asked_by(play, submit)]
+    asked = [{"question": "Go on?", "step": step} for step in steps]
     found = list(_shown_questions(play))
     if not found:
         raise Unproven("no answer contained a question")
@@ -251,6 +250,43 @@ def question_is_the_one_asked(play: Play) -> None:
         returned = _returned(exchange)
         what = "the question in `__interrupt__`, where a join or a wait returns it"
         expect(returned is None or bool(objects(returned)), what, f"`{snippet(returned)}`", exchange.sent)
+    _expect_new_question(play)
+
+
+def _asked_by(play: Play, submit: s.Submit) -> list[str]:
+    """Return the steps in which a run asks. A step that asked an earlier run gets its answer, and asks nothing."""
+    answered = () if submit.answers is None else play.scenario.submit(submit.answers).interrupt
+    return [step for step in submit.interrupt if step not in answered]
+
+
+def _expect_new_question(play: Play) -> None:
+    """Raise Broken if the last run answers a question and asks another one, and others than that one are open.
+
+    Raise Unproven if it did not ask.
+    """
+    last = play.scenario.all_submits[-1]
+    if last.answers is None or not _asked_by(play, last):
+        return
+    paused = [report.step for report in play.reports(last.label) if report.outcome == "interrupted"]
+    if not paused:
+        raise Unproven(f"the witness received no report that a step of run {last.label} called interrupt()")
+    shown: list[tuple[str, object, int]] = [
+        ("state", _of_tasks(play.state()), play.last("final state", s.MAIN).sent),
+    ]
+    # The description does not require the field of a thread.
+    if "interrupts" in play.final_thread():
+        shown.append(("thread", play.final_thread()["interrupts"], play.last("final thread", s.MAIN).sent))
+    for where, questions, see in shown:
+        values = [question.get("value") for question in _questions_in(questions)]
+        steps = [str(value.get("step")) for value in values if isinstance(value, dict)]
+        expect(
+            steps == paused,
+            f"the question of {' and '.join(paused)} alone in the `interrupts` of the {where}, because run "
+            f"{last.label} answered the one before",
+            f"those of {' and '.join(steps) or 'no step'}",
+            play.submission(last.label).sent,
+            see,
+        )
 
 
 @check("HIL-16", premises=())

@@ -76,10 +76,8 @@ async def do(context: Context, move: s.Move) -> None:
         case s.ReadChild():
             await read.find_child(context)
             await read.read_child(context, "mid")
-        case s.UpdateState(text=text):
-            values = {"messages": [{"role": "user", "content": text}]}
-            update = client.threads.update_state(context.threads[s.MAIN], values)
-            await context.http.call("update state", s.MAIN, update)
+        case s.UpdateState():
+            await submit.update_state(context, move)
         case s.ListRuns():
             listing = client.runs.list(
                 context.threads[s.MAIN], limit=move.limit, offset=move.offset, status=move.status

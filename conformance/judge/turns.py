@@ -58,19 +58,28 @@ def turns(play: Play) -> list[Turn]:
 
 def parts_of(submit: s.Submit) -> tuple[str, ...]:
     """Return the messages that a complete pass of this run writes, in words, the input first."""
-    if submit.answers is not None:
-        return (f"{submit.answers}.result", f"{submit.answers}.answer")
+    owner = submit.answers or (submit.from_step or "").partition("/")[0]
+    if submit.answers is not None or submit.continues:
+        return (f"{owner}.result", f"{owner}.answer")
     kinds = ("human", "answer") if requested_place(submit.text) is None else ("human", "call", "result", "answer")
     return tuple(f"{submit.label}.{kind}" for kind in kinds)
 
 
-def _kept_if_alone(submit: s.Submit) -> int:
+def _kept_if_alone(play: Play, submit: s.Submit) -> int:
     """Return the number of parts that a run leaves when it is not stopped: all, or those before it fails or pauses."""
-    stops = [1 + _position(step) for step in (*submit.fail, *submit.interrupt)]
+    # A step that asked an earlier run gets its answer from this one, and does not ask again.
+    answered = () if submit.answers is None else play.scenario.submit(submit.answers).interrupt
+    pauses = [step for step in submit.interrupt if step not in answered]
+    stops = [1 + _position(step) - _first_part(submit) for step in (*submit.fail, *pauses)]
     # A run enters each node for the first time in the step with number 1.
     stops += [1 + _position(f"{node}:1") for node in submit.stop_before]
     stops += [2 + _position(f"{node}:1") for node in submit.stop_after]
     return min([len(parts_of(submit)), *stops])
+
+
+def _first_part(submit: s.Submit) -> int:
+    """Return the number of parts of a turn that are not a run's own: two, if it begins with the turn's second step."""
+    return 0 if submit.answers is None and not submit.continues else 2
 
 
 def _position(step: str) -> int:
@@ -80,7 +89,7 @@ def _position(step: str) -> int:
 
 
 def _turn(play: Play, submit: s.Submit, later: tuple[s.Submit, ...], before: list[Turn]) -> Turn:
-    alone = _kept_if_alone(submit)
+    alone = _kept_if_alone(play, submit)
     in_flight = tuple(_in_flight(play, submit, new, before) for new in later)
     superseding = [
         new
@@ -171,12 +180,12 @@ def _progress(play: Play, submit: s.Submit, successor: str | None, *, waits: boo
     have to wait: the run may have been started, and superseded before its first step could report.
     """
     if not play.witnessed:
-        return 0, 0 if waits else _kept_if_alone(submit)
+        return 0, 0 if waits else _kept_if_alone(play, submit)
     began = None if successor is None else play.began(successor)
     cut = len(play.moments) if began is None else began
     steps = [step for step in play.steps(submit.label) if step.enter < cut]
     # A run that answers a question begins in the second step. The parts before it belong to the run that asked.
-    first = 0 if submit.answers is None else 2
+    first = _first_part(submit)
     if not steps:
         return 0, 0 if waits or first else 1
     entered = max(_position(step.step) for step in steps)

@@ -122,6 +122,12 @@ class Submit(Kind, frozen=True, kw_only=True, tag="submit", omit_defaults=True):
     from_step: str | None = None
     """Continue from the checkpoint at which this was the newest entry of `steps`, in the history that was read last."""
 
+    continues: bool = False
+    """The request has no input and no command, so that the run continues with what is next at the checkpoint.
+
+    `text` is then the text of the run that wrote the checkpoint.
+    """
+
     after_seconds: float | None = None
     if_not_exists: Literal["create", "reject"] | None = None
     on_completion: Literal["delete", "keep"] | None = None
@@ -173,6 +179,7 @@ class Submit(Kind, frozen=True, kw_only=True, tag="submit", omit_defaults=True):
             setting("on_disconnect", self.on_disconnect),
             None if self.reads else "its client stops reading after the first event",
             self.from_step and f"from the checkpoint of {self.from_step}",
+            "without input" * self.continues,
             setting("after_seconds", self.after_seconds),
             setting("if_not_exists", self.if_not_exists),
             setting("on_completion", self.on_completion),
@@ -496,15 +503,18 @@ class ReadChild(Kind, frozen=True, kw_only=True, tag="read-child"):
         return "read the history of the child graph"
 
 
-class UpdateState(Kind, frozen=True, kw_only=True, tag="update-state"):
-    """Try to add a human message `text` to the thread's state."""
+class UpdateState(Kind, frozen=True, kw_only=True, tag="update-state", omit_defaults=True):
+    """Try to add a human message `text` to the thread's state, or to the state at an older checkpoint."""
 
     traits = Traits(passive=False, quiet=False, may_end=False, changes="update state", by_hand=True)
 
     text: str
 
+    from_step: str | None = None
+    """Update the state at the checkpoint of this step, which is found like that of `Submit.from_step`."""
+
     def describe(self) -> str:
-        return "try to update the state"
+        return "try to update the state" + (f" at the checkpoint of {self.from_step}" if self.from_step else "")
 
 
 class ListRuns(Kind, frozen=True, kw_only=True, tag="list-runs", omit_defaults=True):

@@ -96,6 +96,10 @@ class Policy:
         """Return whether the state may be updated manually: not while a run is in flight."""
         return not thread.in_flight
 
+    def update_base(self, thread: Thread, named: Checkpoint | None) -> Checkpoint | None:  # noqa: ARG002 - a seam
+        """Return the checkpoint that a manual update builds on. `named` is the requested one, or else the newest."""
+        return named
+
     def deliver_stop(self, run: Run) -> None:
         """Cancel the execution of a run, which then ends in its own time."""
         if run.task is not None:

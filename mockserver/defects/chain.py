@@ -173,6 +173,36 @@ class QuestionAsText(_Entries):
         return one
 
 
+class OldQuestionShown(_Entries):
+    """When the run that answers a question asks another one, the old question is shown in its place."""
+
+    id = "D252"
+    rule = "HIL-11"
+    seen = ("https://github.com/langchain-ai/langgraph/issues/3275",)
+    client = "The human is asked again what was answered, and the answer goes to another question."
+
+    def described(self, thread: Thread, one: Json) -> Json:
+        head = thread.history.head
+        old = self._old(thread) if head is not None and one["checkpoint_id"] == head.checkpoint_id else []
+        if not old or not one["interrupts"] or not self.strikes(thread):
+            return one
+        tasks = [{**task, "interrupts": old if task["interrupts"] else []} for task in one["tasks"]]
+        return {**one, "interrupts": old, "tasks": tasks}
+
+    def thread_interrupts(self, thread: Thread) -> dict[str, list[Any]]:
+        right, old = super().thread_interrupts(thread), self._old(thread)
+        return dict.fromkeys(right, old) if right and old and self.strikes(thread) else right
+
+    def _old(self, thread: Thread) -> list[Json]:
+        """Return the newest questions of an earlier checkpoint than the newest one."""
+        history = thread.history
+        for checkpoint in list(history.newest_first())[1:]:
+            for task in checkpoint.next:
+                if questions := history.last_mark(checkpoint.checkpoint_id, "interrupt", task):
+                    return list(questions)
+        return []
+
+
 class OneQuestionShown(_Entries):
     """Of two open questions only the first one is shown."""
 

@@ -233,6 +233,34 @@ class CheckpointIgnored(Defect):
         return newest if newest is not right and run.request.requested_checkpoint and self.strikes(run) else right
 
 
+class CheckpointRunRestarts(Defect):
+    """A run that names a checkpoint and has no input enters the graph at its start."""
+
+    id = "D250"
+    rule = "CHK-30"
+    seen = ("https://github.com/aegra/aegra/issues/320",)
+    client = "Running again from an earlier step begins a new pass of the agent on top of that step."
+
+    def input(self, run: Run) -> Any:
+        right = super().input(run)
+        continues = right is None and run.request.command is None and run.request.requested_checkpoint is not None
+        # An object without channels is an input all the same: it adds nothing, and the graph begins with it.
+        return {} if continues and self.strikes(run) else right
+
+
+class UpdateAtIgnored(Defect):
+    """An update of the state at a checkpoint continues from the newest one instead."""
+
+    id = "D251"
+    rule = "CHK-27"
+    seen = ("https://github.com/aegra/aegra/pull/321",)
+    client = "A message that is edited in the past is added to the end of the conversation instead."
+
+    def update_base(self, thread: Thread, named: Checkpoint | None) -> Checkpoint | None:
+        right, newest = super().update_base(thread, named), thread.history.head
+        return newest if newest is not right and self.strikes(thread) else right
+
+
 class FinishedAnswerLost(Defect):
     """The answer of a run that has just finished is lost when the next run supersedes it."""
 

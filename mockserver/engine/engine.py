@@ -226,6 +226,8 @@ class Engine:
                 f"Thread {thread.thread_id} has runs in flight, so its state cannot be updated. "
                 "Cancel the runs or wait for them."
             )
+        if not namespace:
+            base = policy_of(thread).update_base(thread, base)
         return self._updated(thread, write_superstep(thread, base, writes, namespace), namespace)
 
     def _updated(self, thread: Thread, checkpoint: Checkpoint, namespace: str = "") -> Checkpoint:

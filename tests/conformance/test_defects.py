@@ -272,6 +272,12 @@ CASES: list[tuple[str, str, dict[str, str]]] = [
         "none/cancelled/create/unwatched/from-checkpoint",
         {"CHK-06": "[A.human A.call A.result B.human B.call B.result B.answer]"},
     ),
+    (
+        "checkpoint_run_restarts",
+        "none/finished/create/unwatched/time-travel",
+        {"CHK-30": "agent:2 tools:1 agent:3"},
+    ),
+    ("update_at_ignored", "none/finished/create/unwatched/time-travel", {"CHK-27": "its parent is 1efc7d35-"}),
     ("cancel_500", "cancel/during-tools/interrupt/unwatched", {"CAN-05": "HTTP 500", "ERR-06": "HTTP 500"}),
     ("cancel_500", "cancel/burst/interrupt/unwatched", {"CON-05": "HTTP 500"}),
     ("reject_blind_to_pending", "reject/delayed/create/unwatched", {"REJ-05": "HTTP 200"}),
@@ -577,6 +583,7 @@ CASES: list[tuple[str, str, dict[str, str]]] = [
     ),
     ("put_off", "enqueue/during-tools/create/streamed", {"ENQ-10": "HTTP 503"}),
     ("question_as_text", "interrupt/parked/create/unwatched", {"HIL-11": "'step': 'tools:1'"}),
+    ("old_question_shown", "resume/parked/create/unwatched/asks-again", {"HIL-11": "those of tools:1"}),
     (
         "resume_value_as_text",
         "resume/parked/create/unwatched/value",

@@ -66,6 +66,12 @@ def test_every_kind_of_move_can_be_part_of_a_scenario() -> None:
             s.Submit(label="B", text="x", strategy="reject", endpoint="wait", hold=("a:1/enter", "a:1/exit")),
             'submit run B (wait, multitask_strategy: "reject", hold at a:1/enter and a:1/exit)',
         ),
+        (
+            s.Submit(label="B", text="x", from_step="A/agent:1", continues=True),
+            "submit run B (create, no multitask_strategy, from the checkpoint of A/agent:1, without input)",
+        ),
+        (s.UpdateState(text="x"), "try to update the state"),
+        (s.UpdateState(text="x", from_step="A/agent:1"), "try to update the state at the checkpoint of A/agent:1"),
         (s.Watch(name="w", label="A", how="join"), "client w joins run A"),
         (s.Watch(name="w", label="A", since="-1"), "client w joins the stream of run A (Last-Event-ID: -1)"),
         (s.Cancel(label="A"), "cancel run A"),

@@ -1,4 +1,4 @@
-"""HIL-07: questions are compared by their ids if both have one, and by their values otherwise."""
+"""Questions: they are compared by their ids if both have one (HIL-07), and a new one replaces the old (HIL-11)."""
 
 from __future__ import annotations
 
@@ -10,12 +10,15 @@ import pytest
 from conformance.judge.judging import Verdict, judge
 from conformance.judge.play import Play
 from conformance.judge.profiles import NOTHING_DECLARED
+from conformance.judge.turns import outcomes
 from conformance.requirements import registry
 from conformance.transcript.text import mentions
 from conformance.transcript.transcript import Transcript
 from tests.conformance.plays import Edit, Json, edited, play_named
 
 PARKING = "none/parking/stream/unwatched"
+AGAIN = "resume/parked/create/unwatched/asks-again"
+BOOK = registry.load()
 
 Change = Callable[[Json], None]
 
@@ -100,6 +103,24 @@ def test_another_question_without_ids_is_found(parked: Transcript, drop: Change)
 
 def test_a_question_with_another_id_is_another_question(parked: Transcript) -> None:
     assert verdict(parked, questions(with_another_id, streamed=False)).word == "WARN"
+
+
+def test_a_run_that_answers_but_never_asks_shows_no_new_question() -> None:
+    def edit(raw: Json) -> None:
+        for moment in raw["moments"]:
+            if moment["kind"] == "witness" and (moment["label"], moment["step"]) == ("B", "agent:2"):
+                moment["outcome"] = moment["outcome"] and "returned"
+
+    found = judge(BOOK.get("HIL-11"), Play(edited(play_named(AGAIN)[AGAIN], edit)), NOTHING_DECLARED)
+    assert (found.word, found.reason) == (
+        "INCONCLUSIVE",
+        "the witness received no report that a step of run B called interrupt()",
+    )
+
+
+def test_a_run_that_asks_again_leaves_the_rest_of_the_turn() -> None:
+    play = Play(play_named(AGAIN)[AGAIN])
+    assert {outcome.conversation for outcome in outcomes(play)} == {("A.human", "A.call", "A.result")}
 
 
 def test_a_question_that_is_nowhere_is_found(parked: Transcript) -> None:

@@ -59,7 +59,8 @@ def is_seen(row: dict[str, Any]) -> bool:
 
 def _missed(row: dict[str, Any], reasons: Mapping[str, str]) -> str:
     scenario, kind, law = min(row["shown"], key=lambda one: one[1] != "illegal")
-    verdict = {"illegal": f"no order explains `{law}`", "legal": "an order explains it"}.get(kind, f"not judged: {law}")
+    outside_of = f"not judged: {law.replace('; ', ', ')}"
+    verdict = {"illegal": f"no order explains `{law}`", "legal": "an order explains it"}.get(kind, outside_of)
     outside = "it needs what is outside of the model" if kind == "unknown" else "not examined further"
     why = RARE if is_seen(row) else reasons.get(row["name"], outside)
     return f"| {_link(row)} | `{scenario}` | {verdict} | {why} |\n"

@@ -60,7 +60,9 @@ REASONS: Final[dict[str, str]] = {
         ("join_drops_subgraphs", "rollback_keeps_the_child", "subgraph_survives"), "the histories have no child graphs"
     ),
     "rollback_half_step_reappears": "the histories have no parallel steps",
-    "checkpoint_ignored": "the histories name no checkpoint",
+    **dict.fromkeys(
+        ("checkpoint_ignored", "checkpoint_run_restarts", "update_at_ignored"), "the histories name no checkpoint"
+    ),
     "created_again_remembers": "the histories create no thread again under its id",
     **dict.fromkeys(("breakpoints_ignored", "stopped_thread_idle"), "the histories set no breakpoints"),
     "interrupt_adds_checkpoint": "the model reads the conversations of a history, and not how often each is there",

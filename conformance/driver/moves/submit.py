@@ -1,4 +1,4 @@
-"""The moves that create runs, with valid and invalid requests."""
+"""The moves that create runs and update the state, with valid and invalid requests."""
 
 from __future__ import annotations
 
@@ -70,7 +70,9 @@ def run_request(context: Context, move: s.Submit) -> dict[str, Any]:
         **({} if context.probe == "none" else {"config": to_config(probe)}),
         "metadata": {LABEL_KEY: move.label},
     }
-    if move.answers is None:
+    if move.continues:
+        pass  # the official client sends no `input` that is null
+    elif move.answers is None:
         body["input"] = {"messages": [{"role": "user", "content": move.text}]}
     else:
         answer = GO_ON if move.resume_value is None else move.resume_value
@@ -90,13 +92,28 @@ def run_request(context: Context, move: s.Submit) -> dict[str, Any]:
         "on_disconnect": move.on_disconnect,
         "interrupt_before": list(move.stop_before) or None,
         "interrupt_after": list(move.stop_after) or None,
-        "checkpoint": at and {"checkpoint_ns": "", "checkpoint_id": at},
+        "checkpoint": at and _checkpoint(at),
         "after_seconds": move.after_seconds,
         "if_not_exists": move.if_not_exists,
         "on_completion": move.on_completion,
         "webhook": move.webhook and webhook_url(context.witness_url, move.label, fails=move.webhook == "failing"),
     }
     return body | {name: value for name, value in optional.items() if value is not None}
+
+
+async def update_state(context: Context, move: s.UpdateState) -> None:
+    """Update the state, unless the move names a checkpoint that the history did not have."""
+    at = None if move.from_step is None else _checkpoint_after(context, move.from_step)
+    if move.from_step is None or at is not None:
+        values = {"messages": [{"role": "user", "content": move.text}]}
+        thread, where = context.threads[s.MAIN], None if at is None else _checkpoint(at)
+        update = context.http.client.threads.update_state(thread, values, checkpoint=where)
+        await context.http.call("update state", s.MAIN, update)
+
+
+def _checkpoint(checkpoint_id: str) -> Any:
+    """Return a checkpoint of the thread's own graph, as requests name it."""
+    return {"checkpoint_ns": "", "checkpoint_id": checkpoint_id}
 
 
 def _questions(context: Context) -> list[str]:

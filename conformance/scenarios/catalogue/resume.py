@@ -122,6 +122,12 @@ def _resumed() -> Iterator[Scenario]:
         ),
     )
     yield Scenario(
+        id="resume/parked/create/unwatched/asks-again",
+        about="B resumes A, which is parked in its tool, and is parked itself in its answer.",
+        # The answer is B's resumed step's alone if that step calls interrupt(), so B lists both.
+        moves=(*_parked(), _resuming("B", interrupt=("tools:1", "agent:2")), AwaitEnd(label="B")),
+    )
+    yield Scenario(
         id="resume/finished/create/unwatched",
         about="B carries a `command.resume` on a thread whose only run has finished.",
         moves=(Submit(label="A", text=SF), AwaitEnd(label="A"), ReadState(), _resuming("B"), AwaitEnd(label="B")),

@@ -62,6 +62,7 @@ def scenarios() -> Iterator[Scenario]:
     yield _created_at_once()
     yield from _stopping()
     yield _updated()
+    yield _time_travel()
     yield from _configured()
     yield Scenario(
         id="none/delayed/create/unwatched",
@@ -172,6 +173,25 @@ def _updated() -> Scenario:
             AwaitEnd(label="A"),
             ReadState(),
             UpdateState(text="an update between two runs"),
+        ),
+    )
+
+
+def _time_travel() -> Scenario:
+    first = "A/agent:1"
+    return Scenario(
+        id="none/finished/create/unwatched/time-travel",
+        about="After A, the state at the checkpoint of its first step is updated, and B continues from this "
+        "checkpoint without input.",
+        moves=(
+            Submit(label="A", text=SF),
+            AwaitEnd(label="A"),
+            ReadState(),
+            UpdateState(text="an update of an older state", from_step=first),
+            # B names the same checkpoint and not the new one: with a message behind the tool call nothing is next.
+            ReadState(),
+            Submit(label="B", text=SF, from_step=first, continues=True),
+            AwaitEnd(label="B"),
         ),
     )
 

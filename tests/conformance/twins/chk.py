@@ -8,6 +8,8 @@ from typing import Any
 from tests.conformance.plays import Json, bodies, history, messages, requests, status_code
 from tests.conformance.twins.edits import (
     TOOLS,
+    begins_anew,
+    drop_reports,
     entry,
     late_checkpoint,
     of,
@@ -18,6 +20,7 @@ from tests.conformance.twins.edits import (
 )
 
 UPDATED = "none/finished/create/unwatched/update"
+TRAVELLED = "none/finished/create/unwatched/time-travel"
 LISTED = "none/finished/create/unwatched/history"
 
 
@@ -91,8 +94,21 @@ TWINS = [
     twin("CHK-27", "the answer names another checkpoint", UPDATED, bodies("update state", "main", lambda b: of(b,
          checkpoint=of(b["checkpoint"], checkpoint_id="x"))), fact="`x`"),
     twin("CHK-27", "another source", UPDATED, history(entry_metadata(0, source="loop")), fact="`loop`"),
+    twin("CHK-27", "the update of an older state is built on the newest", TRAVELLED,
+         bodies("mid history", "main", lambda e: [of(e[0], parent_checkpoint=e[1]["checkpoint"],
+                                                     parent_checkpoint_id=e[1]["checkpoint_id"]), *e[1:]], last=True),
+         fact="its parent is"),
+    twin("CHK-27", "later messages below the update", TRAVELLED, bodies("mid history", "main",
+         lambda e: [of(e[0], values=of(e[0]["values"], messages=[*e[1]["values"]["messages"],
+                                                                 e[0]["values"]["messages"][-1]])), *e[1:]], last=True),
+         fact="A.human A.call A.result A.answer ?.other"),
     twin("CHK-28", "a node is left", TOOLS, bodies("final state", "main", lambda b: of(b, next=["agent"])),
          fact='["agent"]'),
+    twin("CHK-30", "the graph is entered at its start", TRAVELLED, begins_anew("B"), fact="agent:1"),
+    twin("CHK-30", "refused", TRAVELLED, status_code("submit", "B", 422), fact="HTTP 422"),
+    twin("CHK-30", "nothing is executed", TRAVELLED, drop_reports("B"), fact="no step"),
+    twin("CHK-30", "the steps behind the checkpoint stay", TRAVELLED,
+         messages(lambda found: [*found, *found[2:]]), fact="A.answer A.result A.answer"),
     twin("CHK-29", "the times are reversed", TOOLS, history(times_reversed), fact="2025-"),
     twin("CHK-29", "one time for all", TOOLS,
          history(lambda e: [of(one, created_at="2025-01-01T00:00:00.5Z") for one in e]), fact="in each of them"),

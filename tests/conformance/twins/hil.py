@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+
 from tests.conformance.plays import Edit, Json, bodies, run_status, status_code, thread_status
 from tests.conformance.twins.edits import (
     PARKED,
@@ -14,11 +16,23 @@ from tests.conformance.twins.edits import (
 )
 
 TWO = "resume/parked/create/unwatched/two-questions"
+AGAIN = "resume/parked/create/unwatched/asks-again"
 
 
 def question_as_text(state: Json) -> Json:
     tasks = [of(t, interrupts=[of(q, value=str(q["value"])) for q in t["interrupts"]]) for t in state["tasks"]]
     return of(state, tasks=tasks)
+
+
+def asked_in(step: str) -> Callable[[Json], Json]:
+    """Let the open questions of a state be those of another step."""
+
+    def change(state: Json) -> Json:
+        value = {"question": "Go on?", "step": step}
+        tasks = [of(t, interrupts=[of(q, value=value) for q in t["interrupts"]]) for t in state["tasks"]]
+        return of(state, tasks=tasks)
+
+    return change
 
 
 def same_ids(state: Json) -> Json:
@@ -67,6 +81,13 @@ TWINS = [
          __interrupt__=[of(one, value="Go on?") for one in values["__interrupt__"]])), fact="Go on?"),
     twin("HIL-11", "a join that returns no question", TWO, bodies("join", "A", lambda values: of(values,
          __interrupt__=[])), fact="`[]`"),
+    twin("HIL-11", "the answered question in the state", AGAIN, bodies("final state", "main", asked_in("tools:1")),
+         fact="those of tools:1"),
+    twin("HIL-11", "the answered question in the thread", AGAIN, bodies("final thread", "main",
+         lambda b: of(b, interrupts={"t": [{"id": "x", "value": {"question": "Go on?", "step": "tools:1"}}]})),
+         fact="those of tools:1"),
+    twin("HIL-11", "no new question in the thread", AGAIN, bodies("final thread", "main",
+         lambda b: of(b, interrupts={})), fact="no step"),
     twin("HIL-12", "one question is hidden", TWO,
          bodies("mid state", "main", lambda b: of(b, tasks=b["tasks"][:1])), fact="those of tools:1"),
     twin("HIL-12", "one id for both", TWO, bodies("mid state", "main", same_ids), fact="one"),

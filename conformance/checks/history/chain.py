@@ -15,10 +15,8 @@ from conformance.judge.play import Checkpoint, Play
 from conformance.judge.premises import ACCEPTED_B, HELD, REST, SETTLED
 from conformance.judge.queries import answer, asked, has, items, page, queries
 from conformance.judge.shapes import instant
-from conformance.judge.turns import parts_of
 from conformance.scenarios import moves as s
-from conformance.scenarios.scenario import Scenario
-from conformance.transcript.text import difference, mentions, snippet
+from conformance.transcript.text import difference, snippet
 from conformance.transcript.transcript import WitnessEvent
 
 MANY = 4
@@ -151,53 +149,6 @@ def newest_checkpoint_is_the_state(play: Play) -> None:
         see,
         play.last("final state", s.MAIN).sent,
     )
-
-
-@check("CHK-06")
-def run_starts_from_an_older_checkpoint(play: Play) -> None:
-    """CHK-06: compare the conversation with run B's on top of the checkpoint that it started from.
-
-    That is the checkpoint of run A's first step. A had finished its second step as well.
-    """
-    submission = play.accepted("B")
-    # The driver takes the checkpoint from the history. Without it, B was sent as an ordinary run.
-    if not isinstance(submission.request.body, dict) or "checkpoint" not in submission.request.body:
-        raise Unproven("the history had no checkpoint of run A's first step to start from", submission.sent)
-    due = (*parts_of(play.scenario.submit("A"))[:2], *parts_of(play.scenario.submit("B")))
-    observed = tuple(message.word for message in play.messages())
-    expect(
-        observed == due,
-        f"run B to continue from the checkpoint in its request: [{' '.join(due)}]",
-        f"[{' '.join(observed)}]",
-        submission.sent,
-        play.last("final state", s.MAIN).sent,
-    )
-
-
-@check("CHK-07")
-@all_facts
-def busy_state_cannot_be_updated(play: Play) -> None:
-    """CHK-07: compare the answer to the update with 409, and look in the state for its text."""
-    move, held = _held_update(play.scenario)
-    # Proof that the thread was busy when the update was sent.
-    play.reached(held.label, held.point)
-    update = play.last("update state", s.MAIN)
-    expect(
-        update.response is not None and update.response.status == 409,
-        "HTTP 409 for an update of the state while a run is in flight",
-        update.outcome(),
-        update.sent,
-    )
-    # In the middle and at the end: the run's own write may hide the update's later.
-    for exchange in (play.last("mid state", s.MAIN), play.last("final state", s.MAIN)):
-        values = exchange.body.get("values") if isinstance(exchange.body, dict) else None
-        expect(
-            not mentions(values, move.text),
-            f"nothing of the refused update, “{move.text}”, in the state",
-            f"the state contains “{move.text}”",
-            update.sent,
-            exchange.sent,
-        )
 
 
 @check("CHK-08")
@@ -348,44 +299,6 @@ def sources_are_true(play: Play) -> None:
             )
 
 
-@check("CHK-27", premises=(REST,))
-def update_adds_a_checkpoint(play: Play) -> None:
-    """CHK-27: compare the history with the one before the update, below one new checkpoint with its text."""
-    move = next(move for move in play.scenario.moves if isinstance(move, s.UpdateState))
-    update = play.last("update state", s.MAIN)
-    expect(update.ok, "a 2xx answer to an update of the state while no run is in flight", update.outcome(), update.sent)
-    see = play.last("final history", s.MAIN).sent
-    before, after = play.history("mid"), play.history()
-    expect(
-        [one.id for one in after[1:]] == [one.id for one in before],
-        f"one new checkpoint on top of the {len(before)} of before the update",
-        f"{len(after)} checkpoints",
-        update.sent,
-        see,
-    )
-    for where, values in (("history", after[0].raw.get("values")), ("state", play.state().get("values"))):
-        expect(mentions(values, move.text), f"“{move.text}” in the {where}", "it is missing", update.sent, see)
-    expect(
-        not before or after[0].parent_id == before[0].id,
-        "the checkpoint of the update to have the newest one before it as its parent",
-        f"its parent is {snippet(after[0].parent_id)}",
-        update.sent,
-        see,
-    )
-    written = update.body.get("checkpoint") if isinstance(update.body, dict) else None
-    named = written.get("checkpoint_id") if isinstance(written, dict) else None
-    expect(
-        named == after[0].id, f"the answer to name its checkpoint, {after[0].id}", f"`{snippet(named)}`", update.sent
-    )
-    # Without a source there is nothing to compare, because no document requires the field.
-    expect(
-        after[0].source in ("update", None),
-        "source `update` in the checkpoint of an update",
-        f"`{snippet(after[0].source)}`",
-        see,
-    )
-
-
 @check("CHK-28", premises=(REST,))
 def finished_thread_has_nothing_next(play: Play) -> None:
     """CHK-28: look for `next` and `tasks` in the state of a thread that is idle after its last run."""
@@ -468,13 +381,6 @@ def _positions(found: list[str | None], whole: list[str | None]) -> str:
     """Return checkpoints in one line, by their positions in the whole history."""
     places = [str(whole.index(one)) if one in whole else snippet(one) for one in found]
     return f"entries {', '.join(places)}" if places else "no entry"
-
-
-def _held_update(scenario: Scenario) -> tuple[s.UpdateState, s.AwaitPoint]:
-    """Return the move that updates the state, and the last move before it that waits until a run is held."""
-    position, update = next((i, move) for i, move in enumerate(scenario.moves) if isinstance(move, s.UpdateState))
-    held = [move for move in scenario.moves[:position] if isinstance(move, s.AwaitPoint)]
-    return update, held[-1]
 
 
 def _history(play: Play) -> tuple[list[Checkpoint], int]:
