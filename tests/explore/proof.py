@@ -47,7 +47,7 @@ CONCERNED: Final = (
 )
 """The modules of defects that are about the order, the statuses, the state or the streams of one thread."""
 
-HISTORIES: Final = 200
+HISTORIES: Final = 250
 """The budget for each defect: at most so many histories."""
 
 SHRINKS: Final = Budget().shrinks
