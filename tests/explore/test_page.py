@@ -14,8 +14,14 @@ FOUND = {
     "name": "ghost_run",
     "found": True,
     "after": 12,
-    "law": "run status: `error`",
-    "moves": ["submit run A", "submit run B", "release every run", "wait until run A ends", "read state and history"],
+    "why": "no order of these explains run A `error` at 0.012 s",
+    "moves": [
+        "submit run A (create, no multitask_strategy, hold at x)",
+        "submit run B",
+        "release every run",
+        "wait until run A ends",
+        "read state and history",
+    ],
 }
 BLIND = {"name": "wrong_parent", "found": False, "played": 40, "shown": [["a/b", "legal", ""]]}
 RARE = {**BLIND, "name": "late_checkpoint", "shown": [["a/c", "legal", ""], ["a/d", "illegal", "state"]]}
@@ -25,9 +31,10 @@ WITH: dict[str, Any] = {"seed": 1, "histories": 40, "shrinks": 10}
 def test_the_page_counts_and_explains() -> None:
     page = render([FOUND, BLIND, RARE], reasons={"wrong_parent": "it has a reason"}, **WITH)
     assert "found 1\nof 3 (33%)" in page
-    assert (
-        "| [`ghost_run`](defects.md#ghost_run) | 12 | `run status: error` | submit run A, then submit run B |\n" in page
+    row = (
+        "| [`ghost_run`](defects.md#ghost_run) | 12 | run A `error` | submit run A (create, hold at x), then submit run"
     )
+    assert f"{row} B |\n" in page
     assert "`](defects.md#wrong_parent) | `a/b` | an order explains it | it has a reason |\n" in page
     assert (
         "`](defects.md#late_checkpoint) | `a/d` | no order explains `state` | no random history of the budget has this "
