@@ -46,9 +46,25 @@ class Facts:
         return {one.run_id: one for one in reversed(self.requests) if one.creates_run and one.run_id is not None}
 
     @cached_property
-    def accepted(self) -> Mapping[tuple[str | None, bytes], int]:
+    def _accepted(self) -> Mapping[tuple[str | None, bytes], int]:
         """By thread and input: the number of the newest request that created a run."""
         return {text_key(one): one.number for one in self.requests if one.creates_run and one.outcome == 200}
+
+    @cached_property
+    def _said(self) -> Mapping[tuple[str | None, str], int]:
+        """By thread and text of a message: the number of the newest request that created a run with it."""
+        return {
+            (one.thread_id, message_text(message)): one.number
+            for one in self.requests
+            if one.creates_run and one.outcome == 200
+            for message in messages_of(one)
+        }
+
+    def is_accepted_later(self, entry: JournalEntry, messages: Sequence[Any]) -> bool:
+        """Return whether these messages of a request, whatever their ids, or its whole input were accepted later."""
+        texts = [self._said.get((entry.thread_id, message_text(message)), 0) for message in messages]
+        again = bool(texts) and min(texts) > entry.number
+        return again or self._accepted.get(text_key(entry), 0) > entry.number
 
     @cached_property
     def updated(self) -> Mapping[str | None, int]:
@@ -58,7 +74,8 @@ class Facts:
     def has_had(self, run_id: str, thread_id: str | None) -> bool:
         """Return whether a thread has a run, or had it. Without a thread any may have it."""
         owner = self.runs.get(run_id) or self.created.get(run_id)
-        elsewhere = owner is not None and thread_id is not None and owner.thread_id != thread_id
+        # A request for a run without a thread does not show on which thread it was made.
+        elsewhere = owner is not None and None not in (thread_id, owner.thread_id) and owner.thread_id != thread_id
         return (owner is not None or run_id in self.superseded) and not elsewhere
 
     @cached_property
@@ -132,9 +149,12 @@ def text_key(entry: JournalEntry) -> tuple[str | None, bytes]:
 
 
 def nameless_key(entry: JournalEntry) -> tuple[str | None, bytes]:
-    """Return what two requests have in common that send the same messages to the same thread, whatever their ids."""
+    """Return what two requests have in common that want the same of the same thread, whatever the ids of messages."""
     said = [{**one, "id": None} if isinstance(one, dict) else one for one in messages_of(entry)]
-    return entry.thread_id, msgspec.json.encode(said, order="deterministic")
+    given = input_of(entry)
+    others = {name: value for name, value in given.items() if name != "messages"} if isinstance(given, dict) else None
+    where = [entry.order.get(name) for name in ("assistant_id", "checkpoint", "checkpoint_id")]
+    return entry.thread_id, msgspec.json.encode([said, others, where], order="deterministic")
 
 
 def stopped_by(entry: JournalEntry) -> list[str]:

@@ -21,7 +21,7 @@ def text_over_question(facts: Facts) -> Iterator[Finding]:
 def empty_over_question(facts: Facts) -> Iterator[Finding]:
     """Report a run without input and without an answer while a question was open, which only asks it again."""
     for entry in _over_question(facts):
-        if not messages_of(entry) and not _forks(entry) and not _has_command(entry):
+        if not _has_input(entry) and not _forks(entry) and not _has_command(entry):
             text = f"a run without input was created while {_question(entry)} was open. Send the answer as"
             yield Finding("empty-over-question", f'{text} "command": {{"resume": ...}}', (entry.number,))
 
@@ -82,6 +82,11 @@ def _question(entry: JournalEntry) -> str:
 
 def _forks(entry: JournalEntry) -> bool:
     return bool(entry.order.get("checkpoint_id") or entry.order.get("checkpoint"))
+
+
+def _has_input(entry: JournalEntry) -> bool:
+    given = input_of(entry)
+    return any(given.values()) if isinstance(given, dict) else given is not None
 
 
 def _has_command(entry: JournalEntry) -> bool:

@@ -3,29 +3,30 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping, Sequence
 
 from mockserver.control.facts import Facts, Finding, stopped_by
 from mockserver.web.journal import FRAME, JournalEntry
 
 _OF_RUN = re.compile(r"/runs/[^/]+/(stream|join)$")
+_STATUS = re.compile(r"^/threads/[^/]+(/runs(/[^/]+)?)?$")
 _OF_THREAD = re.compile(r"^/threads/[^/]+/stream(/events)?$")
 
 
 def left_running(facts: Facts) -> Iterator[Finding]:
     """Report a client that closed its last stream of a run, which then ran to its end without a client."""
-    stopped = {run_id for one in facts.requests for run_id in stopped_by(one)}
-    asked = {one.run_id: one.number for one in facts.requests if not one.creates_run}
-    for run_id, readers in _readers(facts).items():
-        run = facts.runs.get(run_id)
-        last = max(readers, key=lambda one: one.ended or 0)
-        # A network that breaks is no decision of the client.
-        if run is None or run.status != "success" or last.by_fault or not all(_left(one, run_id) for one in readers):
+    readers = _readers(facts)
+    followed = _Followed(facts, readers)
+    for run_id, found in readers.items():
+        run, created = facts.runs.get(run_id), facts.created.get(run_id)
+        # Without its first requests the journal does not show who else read the run.
+        if run is None or run.status != "success" or created is None or _is_of_no_client(created):
             continue
-        created = facts.created.get(run_id)
-        stops = created is not None and created.order.get("on_disconnect") == "cancel"
-        followed = run_id in stopped or asked.get(run_id, 0) > (last.ended or 0)
-        if not stops and not followed:
+        # A network or a server that breaks is no decision of the client.
+        if any(one.by_fault or not _left(one, run_id) for one in found):
+            continue
+        last = max(found, key=lambda one: one.ended or 0)
+        if not followed(run_id, created, last):
             yield Finding(
                 "left-running",
                 f"the client closed its last stream of run {run_id}, which continued to its end. Cancel the run, send "
@@ -38,17 +39,54 @@ def joined_unknown(facts: Facts) -> Iterator[Finding]:
     """Report a stream or a join of a run that the thread has never had: the client kept the id of another server."""
     # Without its oldest requests the journal does not show which runs there were.
     complete = bool(facts.requests) and facts.requests[0].number == 1
-    deleted = {one.thread_id for one in facts.requests if one.method == "DELETE" and one.run_id is None}
+    # Of a thread that is gone, with its runs, nothing is known.
+    threads = {run.thread_id for run in facts.runs.values()}
+    # A cancel or a deletion of a run that is answered shows that it was there.
+    known = {one.run_id for one in facts.requests if one.method != "GET" and (one.outcome or 0) < 300}
     for entry in facts.requests:
-        if not complete or entry.method != "GET" or not _OF_RUN.search(entry.path) or entry.thread_id in deleted:
+        if not complete or not _OF_RUN.search(entry.path) or entry.method != "GET" or entry.thread_id not in threads:
             continue
-        if entry.run_id is not None and not facts.has_had(entry.run_id, entry.thread_id):
+        if entry.run_id is not None and entry.run_id not in known and not facts.has_had(entry.run_id, entry.thread_id):
             yield Finding(
                 "joined-unknown",
                 f"run {entry.run_id} was joined, and no such run was ever created on the thread. Forget the id that "
                 "was kept",
                 (entry.number,),
             )
+
+
+class _Followed:
+    """The ways in which a client learns of the end of a run after it has closed its last stream."""
+
+    def __init__(self, facts: Facts, readers: Mapping[str, Sequence[JournalEntry]]) -> None:
+        self._stopped = {run_id for one in facts.requests for run_id in stopped_by(one)}
+        self._asked: dict[str | None, int] = {}
+        self._of_threads: dict[str | None, int] = {}
+        self._waited_for: set[str] = set()
+        for one in facts.requests:
+            if one.creates_run:
+                continue
+            self._asked[one.run_id] = one.number
+            # The status of the thread, or of its runs.
+            if one.method == "GET" and _STATUS.match(one.path):
+                self._of_threads[one.thread_id] = one.number
+        for run_id, found in readers.items():
+            created = facts.created.get(run_id)
+            if created is not None and not all(_left(one, run_id) for one in found):
+                # The values of a run that waited in the queue have the results of those ahead of it.
+                self._waited_for.update(created.in_flight)
+
+    def __call__(self, run_id: str, created: JournalEntry, last: JournalEntry) -> bool:
+        """Return whether the client cancelled a run, read it again, or read one that waited for it."""
+        ended, thread = last.ended or 0, created.thread_id
+        again = max(self._asked.get(run_id, 0), self._of_threads.get(thread, 0) if thread else 0) > ended
+        return run_id in self._stopped or run_id in self._waited_for or again
+
+
+def _is_of_no_client(created: JournalEntry) -> bool:
+    """Return whether a run is stopped by a disconnect, or was made to execute without a client."""
+    order = created.order
+    return order.get("on_disconnect") == "cancel" or bool(order.get("webhook") or order.get("after_seconds"))
 
 
 def _readers(facts: Facts) -> dict[str, list[JournalEntry]]:

@@ -119,6 +119,7 @@ async def restart(request: web.Request) -> web.StreamResponse:
     # Listed before the restart: clients that connect during it are connected to the restarted server.
     connections = [one for server in request.app[SERVERS] for one in server.connections]
     # Shielded for the same reason as a reset, see `reset_all`.
+    request.app[JOURNAL].break_open()
     await asyncio.shield(asyncio.create_task(request.app[ENGINE].restart()))
     for connection in connections:
         # The connection of this request stays, so that the test receives the response.

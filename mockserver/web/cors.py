@@ -42,7 +42,7 @@ async def answer_preflight(
 
 async def add_headers(request: web.Request, response: web.StreamResponse) -> None:
     """Add `Server` to every answer, and permissive CORS headers to those that any page may read."""
-    response.headers["Server"] = "doubletext-mockserver"
+    response.headers.setdefault("Server", "doubletext-mockserver")
     # Also without an Origin: a cache must not serve that response to a page of another origin.
     response.headers["Vary"] = "Origin"
     if request.path.startswith(CONTROL):

@@ -265,9 +265,9 @@ class Faults:
         except GatewayTimeoutError:
             return _from_proxy(504, "Gateway Timeout")
         except CutError as cut:
-            if cut.is_seen:
-                entry = current_entry()
-                entry.cut = entry.by_fault = True
+            entry = current_entry()
+            entry.by_fault = True
+            entry.cut = cut.is_seen
             # Returned and not raised: for aiohttp this is a response whose connection happens to be closed.
             return started[0]
         finally:

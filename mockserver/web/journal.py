@@ -281,6 +281,11 @@ class Journal:
             _record_response(entry, response)
             self._notifier.notify()
 
+    def break_open(self) -> None:
+        """Note that the mock breaks every response that is open."""
+        for entry in self._entries:
+            entry.by_fault = entry.by_fault or entry.ended is None
+
     def refused_callback(self, run_id: str | None, line: str) -> None:
         """Record a refused callback in the entry of the request that created the run."""
         created = next((one for one in reversed(self._entries) if one.creates_run and one.run_id == run_id), None)

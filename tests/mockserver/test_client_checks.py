@@ -13,6 +13,7 @@ import msgspec
 import pytest
 from langgraph_sdk import get_sync_client
 
+from mockserver import Fault
 from mockserver.control.client_checks import RULES, Facts, Finding, RunFacts, judge
 from mockserver.deployment import MockDeployment
 from mockserver.web.journal import JournalEntry
@@ -543,11 +544,15 @@ def test_a_join_of_a_run_that_never_existed(client: Client) -> None:
     client.sends("GET", "/threads/t/runs/A/stream", run_id="A")
     client.sends("GET", "/threads/t/runs/X/stream", run_id="X")
     client.sends("GET", "/threads/t/runs/S/join", run_id="S")
-    assert brief(client.found(superseded={"S": "Z"})) == [("joined-unknown", (3,))]
+    facts: dict[str, Any] = {"superseded": {"S": "Z"}, "runs": {"A": RunFacts("t", "success")}}
+    assert brief(client.found(**facts)) == [("joined-unknown", (3,))]
     # Without the oldest requests the journal does not show which runs there were.
-    assert judge(Facts(client.entries[1:], superseded={"S": "Z"})) == []
-    client.sends("DELETE", "/threads/t")
+    assert judge(Facts(client.entries[1:], **facts)) == []
+    # The thread is gone.
     assert client.found(superseded={"S": "Z"}) == []
+    # It was there, whoever made it.
+    client.sends("POST", "/threads/t/runs/X/cancel", run_id="X", status=202)
+    assert client.found(**facts) == []
 
 
 def test_the_same_text_with_new_ids(client: Client) -> None:
@@ -620,3 +625,67 @@ def test_a_websocket_that_is_closed_while_its_run_continues() -> None:
         mock.release()
         mock.wait_until_quiet()
         assert brief(mock.conduct()) == [("left-running", (1,))]
+
+
+def test_what_a_right_client_does_is_not_named() -> None:
+    """Play what was accused before: each part is an ordinary client."""
+    with MockDeployment() as mock, get_sync_client(url=mock.url) as client, httpx.Client(base_url=mock.url) as http:
+        # A run without a thread is joined.
+        run = client.runs.create(None, "agent", input=asking("sf"))
+        client.runs.join(run["thread_id"], run["run_id"])
+        # The answer of a proxy is lost, and the client looks before it goes on.
+        thread = client.threads.create()["thread_id"]
+        mock.fault(Fault(kind="gateway-timeout", path="*/runs", times=1))
+        with pytest.raises(httpx.HTTPStatusError, match="504"):
+            client.runs.create(thread, "agent", input={"messages": "hello"})
+        [made] = client.runs.list(thread)
+        client.runs.join(thread, made["run_id"])
+        # A refused text is sent again with another id.
+        mock.fault(Fault(kind="bad-gateway", path="*/runs/wait", times=1))
+        for number in ("1", "2"):
+            body = {"assistant_id": "agent", "input": {"messages": [{"role": "user", "content": "one", "id": number}]}}
+            http.post(f"/threads/{thread}/runs/wait", json=body)
+        # No such page, on a thread that is there.
+        assert http.get(f"/threads/{thread}/foo").status_code == 404
+        assert mock.conduct() == []
+
+
+def test_what_the_mock_broke_is_no_mistake_of_the_client() -> None:
+    with MockDeployment() as mock, httpx.Client(base_url=mock.url, timeout=DEADLINE) as http:
+        thread = http.post("/threads", json={}).json()["thread_id"]
+        mock.fault(Fault(kind="end", at=1, path="*/stream/events"))
+        mock.hold("agent:2/token")
+        http.post(f"/threads/{thread}/runs", json={"assistant_id": "agent", "input": asking("sf")})
+        with http.stream("POST", f"/threads/{thread}/stream/events", json={"channels": ["values"]}) as events:
+            assert len([line for line in events.iter_lines() if line.startswith("event:")]) == 1
+        mock.release()
+        mock.wait_until_quiet()
+        assert mock.conduct() == []
+
+
+def test_a_run_that_is_to_execute_without_a_client(client: Client) -> None:
+    runs = {name: RunFacts("t", "success") for name in "ABCD"}
+    body = {"assistant_id": "agent", "input": {"messages": "x"}}
+    client.sends("POST", "/threads/t/runs/stream", {**body, "webhook": "http://a"}, run_id="A", cut=True)
+    client.sends("POST", "/threads/t/runs/stream", {**body, "after_seconds": 60}, run_id="B", cut=True)
+    # Its status is polled.
+    client.says("three", "C", cut=True)
+    client.sends("GET", "/threads/t")
+    # The run that waits for it shows what it said.
+    client.says("four", "D", cut=True)
+    client.says("five", "E", in_flight=("D",))
+    assert client.found(runs=runs) == []
+    # It was created before the first request that is known.
+    assert judge(Facts(client.entries[2:3], runs={"X": RunFacts("t", "success")})) == []
+
+
+def test_another_request_with_the_same_text(client: Client) -> None:
+    def sends(run: str, **more: Any) -> None:
+        order = {"assistant_id": "agent", "input": {"messages": "one", "document": 1}, **more}
+        client.sends("POST", "/threads/t/runs", order, run_id=run, in_flight=("A", "B", "C"))
+
+    sends("A")
+    sends("B", input={"messages": "one", "document": 2})
+    sends("C", assistant_id="other")
+    sends("D", checkpoint_id="earlier")
+    assert client.found() == []
