@@ -550,7 +550,7 @@ def test_a_join_of_a_run_that_never_existed(client: Client) -> None:
     assert judge(Facts(client.entries[1:], **facts)) == []
     # The thread is gone.
     assert client.found(superseded={"S": "Z"}) == []
-    # It was there, whoever made it.
+    # It was there, as the answer to its cancel shows.
     client.sends("POST", "/threads/t/runs/X/cancel", run_id="X", status=202)
     assert client.found(**facts) == []
 
@@ -633,7 +633,7 @@ def test_what_a_right_client_does_is_not_named() -> None:
         # A run without a thread is joined.
         run = client.runs.create(None, "agent", input=asking("sf"))
         client.runs.join(run["thread_id"], run["run_id"])
-        # The answer of a proxy is lost, and the client looks before it goes on.
+        # The answer is lost in a proxy, and the client reads its runs before it continues.
         thread = client.threads.create()["thread_id"]
         mock.fault(Fault(kind="gateway-timeout", path="*/runs", times=1))
         with pytest.raises(httpx.HTTPStatusError, match="504"):
