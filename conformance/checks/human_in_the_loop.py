@@ -478,9 +478,10 @@ def _paused_thread(play: Play) -> tuple[dict[str, Any], int]:
     if not any(report.outcome == "interrupted" for report in play.reports("A")):
         raise Unproven("the witness received no report that a step of run A called interrupt()")
     ended, arrived = play.ended("A"), play.submission("B").sent
-    # An update of the state begins a checkpoint in which the step has not asked.
-    updates = [exchange.sent for exchange in play.exchanges_for("update state", s.MAIN)]
-    arrived = min([arrived, *(sent for sent in updates if sent > ended)])
+    # An update of the state begins a checkpoint in which the step has not asked. One that was sent before the suite
+    # learned of the pause may take effect after it.
+    updates = [one.sent for one in play.exchanges_for("update state", s.MAIN) if one.response is None or one.ok]
+    arrived = min([arrived, *(sent for sent in updates if sent > play.submission("A").sent)])
     # The newest reading: a thread that is read right after the pause may not show it yet (THR-08 is a SHOULD).
     readings = [exchange for exchange in play.exchanges_for("look", s.MAIN) if _lies_between(exchange, ended, arrived)]
     if not readings or not isinstance(readings[-1].body, dict):

@@ -175,6 +175,20 @@ def test_a_run_that_is_stopped_while_it_asks_need_not_wait() -> None:
     assert word("HIL-01", stopped, without_question) == "INCONCLUSIVE"
 
 
+def updated_early(raw: Json) -> None:
+    """Send the update of the state while run A may still execute."""
+    [(update, _)] = requests(raw, "update state")
+    [(submitted, _)] = requests(raw, "submit", "A")
+    raw["moments"].remove(update)
+    raw["moments"].insert(raw["moments"].index(submitted) + 1, update)
+
+
+def test_a_question_need_not_be_shown_after_an_update_that_was_sent_before_it() -> None:
+    checked = played([a.Text(ends="parked"), a.Edit(), a.Read(what="statuses"), a.Text()])
+    assert word("HIL-01", checked, without_question) == "FAIL"
+    assert word("HIL-01", checked, without_question, updated_early) == "INCONCLUSIVE"
+
+
 @pytest.mark.parametrize(("defects", "left"), [((), 0), (("run_not_named",), 1)])
 def test_only_a_history_that_shows_a_fault_leaves_its_thread(defects: tuple[str, ...], left: int) -> None:
     async def threads(client: httpx.AsyncClient) -> int:
