@@ -98,7 +98,7 @@ def histories(*, holds: bool = True) -> st.SearchStrategy[list[a.Action]]:
 
 
 DRAWS: Final = 2
-"""The examples that hypothesis draws for one history: always the simplest one first, and then a random one.
+"""The examples that hypothesis draws for a history or a reduction: always the simplest first, and then a random one.
 
 Of more examples, most would be mutations of each other.
 """

@@ -23,8 +23,8 @@ from conformance.explore.generate import find, history_of
 STAYS: Final = st.integers(0, 255)
 """The choice whether something stays: 0 leaves it out. A random number is seldom 0, so most draws leave nothing out."""
 
-DRAWS: Final = 100
-"""The draws of which one leaves nothing out. Hypothesis begins there."""
+BEGINNINGS: Final = 100
+"""The draws of which one leaves nothing out. Hypothesis shrinks from there."""
 
 REFERENCES: Final = ("back", "thread", "what")
 """The fields that say what an action is about. They have no simpler value."""
@@ -90,7 +90,7 @@ def reduced(seed: int, number: int, fails: Callable[[list[a.Action]], bool]) -> 
     history = history_of(seed, number)
     placed = list(_placed(history))
     parts = st.tuples(*(st.tuples(*[STAYS] * (1 + len(list(_unusual(one.action))))) for one in placed))
-    for draw in range(DRAWS):
+    for draw in range(BEGINNINGS):
         began = False
 
         def condition(choices: Sequence[Kept]) -> bool:

@@ -93,7 +93,7 @@ class JournalEntry:
     """True if the response broke off, or the client disconnected before its end."""
 
     by_fault: bool = False
-    """True if it was a network fault of the mock that cut the response, and not the client."""
+    """True if the mock ended the response, by a network fault or a restart, and not the client."""
     callbacks: list[str] = field(default_factory=list)
     """The webhooks and probe reports of the run that were refused, each with the reason."""
     ignored: list[str] = field(default_factory=list)
