@@ -28,7 +28,6 @@ from conformance.judge import profiles
 from conformance.scenarios.catalogue import catalogue
 from mockserver import MockDeployment
 from mockserver.defects import defects
-from mockserver.defects import page as defects_page
 from mockserver.script.load import load_any
 from tests.conformance.deployments import PLAINEST
 from tests.conformance.plays import play
@@ -353,11 +352,6 @@ def anchors(page: Path) -> set[str]:
     """Return the anchors of a page's headings, as GitHub and MkDocs make them."""
     headings = re.findall(r"^#+ (.*)$", page.read_text("utf-8"), re.MULTILINE)
     return {re.sub(r"[^\w -]", "", heading).strip().lower().replace(" ", "-") for heading in headings}
-
-
-def test_the_page_about_defects_is_current() -> None:
-    page = (GENERATED / "defects.md").read_text("utf-8")
-    assert page == defects_page.render(), "run: python -m mockserver.defects.page > docs/reference/defects.md"
 
 
 def test_every_defect_is_shown_with_a_test_that_switches_it_on() -> None:

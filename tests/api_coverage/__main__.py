@@ -1,8 +1,4 @@
-"""Makes the page of the coverage, and its facts.
-
-`python -m tests.api_coverage > docs/reference/api-coverage.md` writes the page. `python -m tests.api_coverage published
-URL SERVER` prints the facts of a running server, for `published.json`.
-"""
+"""Prints the facts of a running server for `published.json`: `python -m tests.api_coverage URL SERVER`."""
 
 from __future__ import annotations
 
@@ -10,14 +6,10 @@ import json
 import sys
 from datetime import UTC, datetime
 
-from tests.api_coverage import page, published
+from tests.api_coverage import published
 
 
-def main(arguments: list[str]) -> None:
-    if arguments[:1] != ["published"]:
-        print(page.render(), end="")
-        return
-    url, server = arguments[1:]
+def main(url: str, server: str) -> None:
     operations = published.names_of(published.fetch(url))
     lines = [f"    {json.dumps(name)}: {json.dumps(named)}" for name, named in sorted(operations.items())]
     seen = datetime.now(UTC).date().isoformat()
@@ -29,4 +21,4 @@ def main(arguments: list[str]) -> None:
 
 
 if __name__ == "__main__":
-    main(sys.argv[1:])
+    main(*sys.argv[1:])

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from pathlib import Path
 from typing import Any
 
 import msgspec
@@ -24,8 +23,6 @@ from tests.conformance.connections import transport
 from tests.conformance.killing import SCENARIOS, Stage
 from tests.conformance.plays import SUITE, edited, run_status, target_at
 from tests.conformance.twins.edits import CANCELLED, PARKED, QUEUED, REJECTED, ROLLED_BACK, STREAMED, TOOLS
-
-PAGE = Path(__file__).parents[2] / "docs" / "reference" / "premises.md"
 
 Loses = Callable[[dict[str, Any]], bool]
 """A function that returns whether a report is lost on its way to the witness."""
@@ -137,8 +134,3 @@ def test_a_repeated_play_erases_no_verdict(plays: dict[str, Transcript]) -> None
     verdict = judge(registry.load().get("INT-02"), Play(transcript), NOTHING_DECLARED)
     assert (verdict.word, verdict.plays) == ("FAIL", 3)
     assert verdict.reason.startswith("in play 2 of 3: expected run A")
-
-
-def test_the_page_states_the_premises_of_the_checks() -> None:
-    due = "run: python -m conformance.report.premises_page > docs/reference/premises.md"
-    assert PAGE.read_text("utf-8") == premises_page.render(), due
