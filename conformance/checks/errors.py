@@ -166,6 +166,18 @@ def state_of_missing_thread_is_not_found(play: Play) -> None:
     expect_each_answered(play, "HTTP 404", lambda ask, e: not _is_of_a_state(ask) or status_of(e) == 404, "unknown")
 
 
+@check("ERR-19")
+def missing_run_cannot_be_watched(play: Play) -> None:
+    """ERR-19: look in the answer to every join and stream of an unknown run for an error status or a reported error."""
+
+    def accepts(_: s.Ask, exchange: Exchange) -> bool:
+        reported = isinstance(exchange.body, dict) and "__error__" in exchange.body
+        streamed = any(event.event == "error" for event in play.events(exchange))
+        return status_of(exchange) >= 400 or reported or streamed
+
+    expect_each_answered(play, "an error status, or an error in the answer,", accepts, "join")
+
+
 def _is_of_a_state(ask: s.Ask) -> bool:
     """Return whether a request concerns the state or history of a thread, for which the description lists no 404."""
     return ask.path.partition("?")[0].endswith(("/state", "/history"))

@@ -13,7 +13,7 @@ from conformance.judge.messages import spell
 from conformance.judge.play import Exchange, Play, StatusReading, status_text
 from conformance.judge.premises import ACCEPTED_A, ACCEPTED_B, CANCELLED, HELD, REST, SETTLED
 from conformance.judge.queries import answer, asked, has, items, page, queries
-from conformance.judge.requests import accepted_deletion, labels
+from conformance.judge.requests import accepted_deletion, labels, status_of
 from conformance.scenarios import moves as s
 from conformance.transcript.text import snippet
 
@@ -358,6 +358,53 @@ def thread_that_is_created_again_is_new(play: Play) -> None:
     for where, messages in seen:
         kept = [message for message in messages if message.label == "A"]
         expect(not kept, f"no message of before the deletion in {where}", spell(kept), again.sent)
+
+
+@check("THR-32")
+@all_facts
+def creations_that_do_nothing_agree(play: Play) -> None:
+    """THR-32: compare the answer to every creation of one thread, with `if_exists: do_nothing`, with that thread."""
+    chosen = play.transcript.threads[s.FRESH]
+    for exchange in _created_together(play, s.FRESH):
+        expected = "a 2xx answer to each request that creates the thread with `if_exists: do_nothing`"
+        expect(exchange.ok, expected, exchange.outcome(), exchange.sent)
+        reported = exchange.body.get("thread_id") if isinstance(exchange.body, dict) else None
+        expect(reported == chosen, f"the thread {chosen}", f"`{snippet(reported)}`", exchange.sent)
+
+
+@check("THR-33")
+def one_creation_succeeds(play: Play) -> None:
+    """THR-33: count the answers to the creations of one thread: one 2xx, and 409 for the others."""
+    asked = _created_together(play, "second")
+    if unanswered := [exchange for exchange in asked if exchange.response is None]:
+        raise Unproven(f"a creation was not answered: {unanswered[0].outcome()}", unanswered[0].sent)
+    made = [exchange for exchange in asked if exchange.ok]
+    others = [exchange for exchange in asked if not exchange.ok and status_of(exchange) != 409]
+    expect(
+        len(made) == 1 and not others,
+        f"one 2xx answer, and HTTP 409 for the other {len(asked) - 1} requests that create the same thread",
+        f"{len(made)} 2xx answers" + "".join(f", {exchange.outcome()}" for exchange in others[:1]),
+        *(exchange.sent for exchange in (*made[1:2], *others[:1])),
+    )
+
+
+def _created_together(play: Play, name: str) -> list[Exchange]:
+    """Return the creations of the thread `name`. Raise Unproven when the driver sent none."""
+    found = play.exchanges_for("create together", name)
+    if not found:
+        raise Unproven("the driver did not reach the creations of the thread")
+    return found
+
+
+@check("THR-34")
+def thread_shows_values_and_questions(play: Play) -> str:
+    """THR-34: report which of `values` and `interrupts` the thread of the parked run A shows."""
+    if not play.messages():
+        raise Unproven("the state of the thread has no message")
+    if not any(report.outcome == "interrupted" for report in play.reports("A")):
+        raise Unproven("the witness received no report that a step of run A called interrupt()")
+    shown = [name for name in ("values", "interrupts") if play.final_thread().get(name)]
+    return " and ".join(shown) or "neither"
 
 
 def _deleted_and_created(play: Play) -> tuple[Exchange, Exchange]:

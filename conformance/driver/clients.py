@@ -30,10 +30,23 @@ class Clients:
         self._clients: dict[str, _Client] = {}
         self.disconnected: set[str] = set()
         """The names of clients that closed their connection before the answer was complete."""
+        self._pauses: dict[str, asyncio.Event] = {}
 
     def add(self, name: str, purpose: Purpose, about: str, task: asyncio.Task[None]) -> None:
         """Add the client whose requests have this purpose. `task` ends with its answer."""
         self._clients[name] = _Client(purpose, about, task)
+
+    def pause(self, name: str) -> asyncio.Event:
+        """Return the event for which client `name` waits before it reads on."""
+        return self._pauses.setdefault(name, asyncio.Event())
+
+    def read_on(self, name: str) -> None:
+        """Let client `name` read on."""
+        self.pause(name).set()
+
+    def is_pausing(self, name: str) -> bool:
+        """Return whether client `name` reads nothing until it is to read on."""
+        return name in self._pauses and not self._pauses[name].is_set()
 
     def is_done(self, name: str) -> bool:
         """Return whether client `name` receives nothing more."""

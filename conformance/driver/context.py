@@ -238,6 +238,13 @@ class Context:
         threads, metadata = self.http.client.threads, self._metadata(s.MAIN, "created again")
         await self.http.call("create again", s.MAIN, threads.create(thread_id=self.threads[s.MAIN], metadata=metadata))
 
+    async def create_together(self, move: s.CreateTogether) -> None:
+        """Create one thread with several requests at the same time. The client chooses its id."""
+        chosen = self.threads.setdefault(move.name, str(uuid.uuid4()))
+        create, metadata = self.http.client.threads.create, self._metadata(move.name, "created together")
+        requests = (create(thread_id=chosen, metadata=metadata, if_exists=move.if_exists) for _ in range(move.times))
+        await asyncio.gather(*(self.http.call("create together", move.name, request) for request in requests))
+
     def _metadata(self, name: str, why: str) -> dict[str, str]:
         # Searches filter by these values, so that they find only the main thread of this play, or only its threads.
         common = {"doubletext": why, "doubletext_threads_of": self.play_id}

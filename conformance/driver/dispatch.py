@@ -22,6 +22,8 @@ async def do(context: Context, move: s.Move) -> None:
             await wait.await_event(context, move)
         case s.Leave(name=name):
             await context.clients.disconnect(name)
+        case s.ReadOn(label=label):
+            context.clients.read_on(label)
         case s.Ask():
             await submit.ask(context, move)
         case s.AwaitPoint():
@@ -58,6 +60,8 @@ async def do(context: Context, move: s.Move) -> None:
             await cancel.delete(context, label)
         case s.CreateAgain():
             await context.open_again()
+        case s.CreateTogether():
+            await context.create_together(move)
         case s.Browse(what=what):
             await submit.browse(context, what)
         case s.Release():

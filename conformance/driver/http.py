@@ -19,8 +19,8 @@ from conformance.driver.workarounds import Adapting
 from conformance.transcript.recorder import CURRENT_CALL, Call, Recorder, RecordingTransport
 from conformance.transcript.transcript import Lost, NetworkFault, Request, Response, StreamEvent
 
-MAX_EVENTS = 1_000
-"""The greatest number of events read of one stream. A run of the probe agent sends about twenty."""
+MAX_EVENTS = 10_000
+"""The greatest number of events read of one stream. The longest answer of the probe agent has some 4000."""
 
 LOOK: Final = "doubletext.look"
 """The extension of a request that reads a status, by which a transport knows it."""
@@ -151,18 +151,25 @@ class Http:
         return result.error if isinstance(result, NetworkFault) else None
 
     async def consume(
-        self, purpose: Purpose, about: str, parts: AsyncIterator[Any], *, at_most: int | None = None
+        self,
+        purpose: Purpose,
+        about: str,
+        parts: AsyncIterator[Any],
+        *,
+        pause: asyncio.Event | None = None,
+        seconds: float | None = None,
     ) -> None:
-        """Read a stream to its end. Every event is recorded under the exchange that it answers.
+        """Read a stream to its end, for at most `seconds`. Every event is recorded under the exchange that it answers.
 
-        After `at_most` events, stop reading and keep the connection open until the task is cancelled.
+        With a `pause`, read no more after the first event until it is set, and keep the connection open.
         """
-        call = Call(purpose, about, self.patience)
+        seconds = seconds or self.patience
+        call = Call(purpose, about, seconds)
         token = CURRENT_CALL.set(call)
         add, redact = self._recorder.add, self._recorder.redactor.value
         events = 0
         try:
-            async with asyncio.timeout(self.patience):
+            async with asyncio.timeout(seconds):
                 async for part in parts:
                     events += 1
                     if events > MAX_EVENTS:
@@ -175,15 +182,14 @@ class Http:
                         data=redact(part.data),
                         id=part.id,
                     )
-                    # A client that stops reading keeps its connection: the future is never resolved.
-                    # Behind an `error` nothing comes that it could leave unread.
-                    if events == at_most and part.event != "error":
-                        await asyncio.get_running_loop().create_future()
+                    # Behind an `error` nothing comes that a client could leave unread.
+                    if pause is not None and part.event != "error":
+                        await pause.wait()
         except Exception as error:  # noqa: BLE001 -- as in `_ask`. The fault distinguishes a broken stream from a clean end
             # The transport has recorded network errors. Errors of the client, such as invalid JSON, are recorded here.
             if not isinstance(self._result_of(call.exchange), NetworkFault):
                 late = isinstance(error, TimeoutError)
-                why = f"within {self.patience:g} s" if late else f"to its end: {type(error).__name__}"
+                why = f"within {seconds:g} s" if late else f"to its end: {type(error).__name__}"
                 add(NetworkFault, exchange=call.exchange, error=f"stream not read {why}")
         finally:
             CURRENT_CALL.reset(token)

@@ -24,7 +24,7 @@ BY_HAND: Final = frozenset(kind.traits.changes for kind in s.KINDS if kind.trait
 BODY_LENGTH = 400
 """The number of characters of a body that are shown. The transcript has the whole body."""
 
-COMMAND_LENGTH: Final = 10_000
+COMMAND_LENGTH: Final = 2_000
 """The greatest number of characters of a command that is shown. The report has every command."""
 
 
@@ -49,11 +49,7 @@ def explain(requirement: Requirement, play: Play, verdict: Verdict, where: str) 
         lines += ["seen", *shown, *missed]
     exchange = deciding(play, verdict.see)
     if exchange is not None:
-        command = curl(exchange, play.transcript.target.url)
-        if len(command) <= COMMAND_LENGTH:
-            lines += ["repeat with", "  " + command]
-        else:
-            lines += [f"repeat with  exchange {exchange.request.exchange} of the transcript, whose request is long"]
+        lines += ["repeat with", "  " + repeating(exchange, play.transcript.target.url)]
     # Ids, paths and bodies are the deployment's: an escape sequence in one of them must not reach a terminal.
     return visible("\n".join([*lines, f"transcript  {where}"]))
 
@@ -138,6 +134,14 @@ def _without_witness(body: Any) -> Any:
             return {**body, "config": {**config, "configurable": {**configurable, "probe": silent}}}
         case _:
             return body
+
+
+def repeating(exchange: Exchange, url: str) -> str:
+    """Return a command that sends the request again, or where a request is that would fill a screen."""
+    command = curl(exchange, url)
+    if len(command) <= COMMAND_LENGTH:
+        return command
+    return f"exchange {exchange.request.exchange} of the transcript, whose request is long"
 
 
 def curl(exchange: Exchange, url: str) -> str:

@@ -22,10 +22,11 @@ Endpoint = Literal["create", "stream", "wait"]
 RunStatus = Literal["pending", "running", "error", "success", "timeout", "interrupted"]
 StreamMode = Literal["values", "updates", "messages-tuple", "custom", "events", "tasks", "checkpoints", "debug"]
 
-Mistake = Literal["strategy", "assistant", "thread", "unknown", "id", "json", "field", "query", "bulk", "odd"]
+Mistake = Literal["strategy", "assistant", "thread", "unknown", "join", "id", "json", "field", "query", "bulk", "odd"]
 """The kind of error in a request.
 
-`unknown` is a well-formed id of nothing, `id` a malformed one. `odd` is unusual, but possibly valid.
+`unknown` is a well-formed id of nothing, and `join` the same in a request that waits for a run. `id` is a malformed id.
+`odd` is unusual, but possibly valid.
 """
 
 MAIN = "main"
@@ -117,7 +118,7 @@ class Submit(Kind, frozen=True, kw_only=True, tag="submit", omit_defaults=True):
     on_disconnect: Literal["cancel", "continue"] | None = None
 
     reads: bool = True
-    """False if the client that created the run reads the first event of its stream and then no more."""
+    """False if the client that created the run reads the first event of its stream, and no more until a `ReadOn`."""
 
     from_step: str | None = None
     """Continue from the checkpoint at which this was the newest entry of `steps`, in the history that was read last."""
@@ -247,6 +248,17 @@ class Leave(Kind, frozen=True, kw_only=True, tag="leave"):
 
     def may_end(self, label: str, thread: str, *, cancels_on_disconnect: bool) -> bool:
         return cancels_on_disconnect
+
+
+class ReadOn(Kind, frozen=True, kw_only=True, tag="read-on"):
+    """Let the client that created run `label` read the rest of its stream, after `reads=False`."""
+
+    traits = PASSIVE
+
+    label: str
+
+    def describe(self) -> str:
+        return f"client {self.label} reads the rest of its stream"
 
 
 class AwaitPoint(Kind, frozen=True, kw_only=True, tag="await-point", omit_defaults=True):
@@ -432,6 +444,23 @@ class CreateAgain(Kind, frozen=True, kw_only=True, tag="create-again"):
         return "create the deleted thread again under its id"
 
 
+class CreateTogether(Kind, frozen=True, kw_only=True, tag="create-together"):
+    """Send several requests at the same time, each of which creates the thread `name` under an id of the client.
+
+    None for `if_exists` is not sent.
+    """
+
+    traits = Traits(passive=False, quiet=False, may_end=False, changes="create together", by_hand=False)
+
+    name: str
+    times: int
+    if_exists: Literal["raise", "do_nothing"] | None
+
+    def describe(self) -> str:
+        sent = settings(setting("if_exists", self.if_exists) or "no if_exists")
+        return f"at the same time: {self.times} x create thread {self.name}{sent}"
+
+
 class Browse(Kind, frozen=True, kw_only=True, tag="browse"):
     """Send a request as a browser sends it for a page of another origin.
 
@@ -513,8 +542,11 @@ class UpdateState(Kind, frozen=True, kw_only=True, tag="update-state", omit_defa
     from_step: str | None = None
     """Update the state at the checkpoint of this step, which is found like that of `Submit.from_step`."""
 
+    as_node: str | None = None
+
     def describe(self) -> str:
-        return "try to update the state" + (f" at the checkpoint of {self.from_step}" if self.from_step else "")
+        at = f" at the checkpoint of {self.from_step}" if self.from_step else ""
+        return f"try to update the state{at}" + settings(setting("as_node", self.as_node))
 
 
 class ListRuns(Kind, frozen=True, kw_only=True, tag="list-runs", omit_defaults=True):
@@ -552,7 +584,15 @@ class Query(Kind, frozen=True, kw_only=True, tag="query", omit_defaults=True):
 
     traits = READS
 
-    purpose: Literal["list history", "state at", "list threads", "count threads", "filter crons", "count crons"]
+    purpose: Literal[
+        "list history",
+        "state at",
+        "state with children",
+        "list threads",
+        "count threads",
+        "filter crons",
+        "count crons",
+    ]
     method: Literal["GET", "POST"]
     path: str
     body: Any = None
@@ -648,6 +688,7 @@ Move = (
     | Watch
     | AwaitEvent
     | Leave
+    | ReadOn
     | Ask
     | AwaitPoint
     | AwaitHeard
@@ -666,6 +707,7 @@ Move = (
     | Together
     | Delete
     | CreateAgain
+    | CreateTogether
     | Browse
     | Release
     | Observe

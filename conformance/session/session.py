@@ -16,7 +16,7 @@ from conformance.judge.judging import Verdict, is_red
 from conformance.judge.judging import judge as judge_play
 from conformance.judge.play import Play
 from conformance.judge.profiles import NOTHING_DECLARED, misfit, proposals
-from conformance.report.failure import curl, deciding, explain
+from conformance.report.failure import deciding, explain, repeating
 from conformance.report.report import TRANSCRIPTS, Result, transcript_path, write_calibration, write_transcript
 from conformance.requirements import registry
 from conformance.requirements.areas import MARKERS, family_marker
@@ -168,7 +168,7 @@ class Session:
         where = self._keep(case, play.transcript, scratch)
         record = self._record(case, target, verdict, self._transcript_path(case))
         exchange = deciding(play, verdict.see)
-        record["repeat"] = None if exchange is None else curl(exchange, play.transcript.target.url)
+        record["repeat"] = None if exchange is None else repeating(exchange, play.transcript.target.url)
         return CaseResult("fail", explain(case.requirement, play, verdict, str(where)), record)
 
     def _transcript_path(self, case: Case) -> str | None:

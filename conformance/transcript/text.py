@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 import unicodedata
+from collections.abc import Sequence
 from typing import Final
 
 import msgspec
@@ -43,6 +44,13 @@ def difference(first: object, second: object, path: str = "") -> str:
         # Lists of different lengths are shown whole: after a missing item, every index would differ.
         return "" if first == second else f"{path}: {snippet(first, 80)} and {snippet(second, 80)}"
     return next((found for at, one, other in pairs if (found := difference(one, other, at))), "")
+
+
+def common_start(first: Sequence[object], second: Sequence[object]) -> int:
+    """Return the number of equal items at the beginning of two lists or texts."""
+    return next(
+        (i for i, (a, b) in enumerate(zip(first, second, strict=False)) if a != b), min(len(first), len(second))
+    )
 
 
 def mentions(value: object, text: str) -> bool:

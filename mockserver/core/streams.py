@@ -130,7 +130,12 @@ class Reader:
     @property
     def behind(self) -> bool:
         """Return whether there are events that it has not read yet."""
-        return self._offset < len(self._events)
+        return self.unread > 0
+
+    @property
+    def unread(self) -> int:
+        """Return the number of events that it has not read yet."""
+        return len(self._events) - self._offset
 
     async def batch(self, keep_alive: float, within: Within = asyncio.timeout) -> list[Event] | None:
         """Return new events, an empty list after `keep_alive` quiet seconds, or None at the end of the log.

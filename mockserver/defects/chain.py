@@ -8,7 +8,7 @@ from typing import Any
 from aiohttp import web
 
 from mockserver.core.records import Thread
-from mockserver.defects.answers import json_body, matches, refusal
+from mockserver.defects.answers import json_body, matches, refusal, with_body
 from mockserver.defects.base import Defect
 from mockserver.defects.states import HISTORIES, STATE, View
 from mockserver.web.interceptors import Handler
@@ -255,3 +255,32 @@ class PartialAnswerClosesAll(_Entries):
         if not answered or not one["interrupts"] or not self.strikes(thread):
             return one
         return {**one, "interrupts": [], "tasks": [{**task, "interrupts": []} for task in one["tasks"]]}
+
+
+class ChildStateHidden(View):
+    """The state with `subgraphs=true` shows no state of a child graph."""
+
+    id = "D259"
+    rule = "CHK-31"
+    seen = ("https://github.com/aegra/aegra/pull/92",)
+    client = "A page that shows the work of a subagent while it waits shows nothing."
+
+    def shown(self, thread: Thread, body: Any) -> Any:
+        if not any(task["state"] for task in body["tasks"]) or not self.strikes(thread):
+            return body
+        return {**body, "tasks": [{**task, "state": None} for task in body["tasks"]]}
+
+
+class UpdateAsNodeIgnored(Defect):
+    """An update of the state ignores its `as_node`, so that the step that it replaces is still to be executed."""
+
+    id = "D260"
+    rule = "CHK-32"
+    seen = ("https://github.com/langchain-ai/langgraph/issues/8653",)
+    client = "A tool call that a human has answered by hand is executed after all, or asks again."
+
+    async def answer(self, request: web.Request, handler: Handler) -> web.StreamResponse:
+        body = await json_body(request) if matches(request, "POST", STATE) else None
+        if isinstance(body, dict) and body.get("as_node") and self.strikes():
+            request = with_body(request, {name: value for name, value in body.items() if name != "as_node"})
+        return await super().answer(request, handler)

@@ -32,6 +32,7 @@ MODULES: Final = (
     "stream_content",
     "failures",
     "deletions",
+    "threads",
     "headers",
     "webhooks",
     "crons",

@@ -315,3 +315,32 @@ class OutputChannelStale(Defect):
     def _stale(self, run: Run, right: Values) -> Values:
         steps = right.get("steps")
         return {**right, "steps": steps[:-1]} if steps and self.strikes(run) else right
+
+
+WINDOW = 256
+"""The number of events that a small buffer holds."""
+
+
+class SlowReaderLosesEvents(Defect):
+    """A client that reads its stream too slowly loses the events that a small buffer does not hold."""
+
+    id = "D253"
+    rule = "STR-32"
+    seen = ("https://github.com/bytedance/deer-flow/issues/1689",)
+    client = "A page on a slow connection shows an answer with gaps, and no error."
+
+    def delivers(self, run: Run, unread: int) -> bool:
+        return super().delivers(run, unread) and not (unread > WINDOW and self.strikes(run))
+
+
+class ReplayWindow(Defect):
+    """A client that reconnects gets only the newest events of a long stream."""
+
+    id = "D254"
+    rule = "STR-23"
+    seen = ("https://github.com/bytedance/deer-flow/issues/4413",)
+    client = "After a reconnect the beginning of a long answer is missing."
+
+    def reader_offset(self, run: Run, last_event_id: str | None) -> int:
+        right, newest = super().reader_offset(run, last_event_id), run.log.offset_after(None) - WINDOW
+        return newest if right < newest and self.strikes(run) else right

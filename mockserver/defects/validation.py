@@ -8,7 +8,7 @@ import msgspec
 from aiohttp import web
 
 from mockserver.core.ids import canonical
-from mockserver.defects.answers import CREATING, RUNS, json_body, matches, refusal, with_body
+from mockserver.defects.answers import CREATING, RUN, RUNS, json_body, matches, names_missing_run, refusal, with_body
 from mockserver.defects.base import Defect
 from mockserver.schemas.common import RunRequest
 from mockserver.web.http import ENGINE, json_answer
@@ -216,3 +216,19 @@ def _fits(body: dict[str, object]) -> bool:
     except msgspec.ValidationError:
         return False
     return True
+
+
+class MissingRunIsEmpty(Defect):
+    """A join or stream of a run that does not exist is answered as if the run had ended without output."""
+
+    id = "D255"
+    rule = "ERR-19"
+    seen = ("https://github.com/langchain-ai/langgraph/issues/6213",)
+    client = "A client with the id of a run that is gone shows an empty conversation, and no error."
+
+    async def answer(self, request: web.Request, handler: Handler) -> web.StreamResponse:
+        if matches(request, "GET", f"{RUN}/join", f"{RUN}/stream") and names_missing_run(request) and self.strikes():
+            if request.path.endswith("/join"):
+                return json_answer({})
+            return web.Response(content_type="text/event-stream")
+        return await super().answer(request, handler)

@@ -54,7 +54,8 @@ async def event_stream(
             await policy_of(run.thread).before_sending(run)
             # Looked up again: a defect may have been switched on or off while this waited.
             policy = policy_of(run.thread)
-            frames = [frame_event(event) for event in batch if policy.shows(event, modes)]
+            kept = batch if policy.delivers(run, reader.unread) else ()
+            frames = [frame_event(event) for event in kept if policy.shows(event, modes)]
             await response.write(b"".join(frames) if batch else HEARTBEAT)
         await response.write_eof()
         return response

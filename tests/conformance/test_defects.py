@@ -200,7 +200,7 @@ CASES: list[tuple[str, str, dict[str, str]]] = [
         {"STR-14": "A.call", "STR-26": "[A.call B.call B.result B.answer]"},
     ),
     ("joiner_steals", "none/during-answer/create/two-joined", {"STR-07": "[]"}),
-    ("duplicate_event_ids", RECONNECTED, {"STR-10": "0-0 twice"}),
+    ("duplicate_event_ids", RECONNECTED, {"STR-10": "ids twice or more"}),
     ("replay_missing", RECONNECTED, {"STR-08": "0 events, equal up to number 0"}),
     ("join_replays_everything", "interrupt/during-tools/create/join-streamed", {"STR-22": "A.call"}),
     (
@@ -642,6 +642,18 @@ CASES: list[tuple[str, str, dict[str, str]]] = [
     ("cron_sort_ignored", "cron/listed", {"CRN-05": "2098-01-01T00:00:00"}),
     ("cron_assistant_unknown", "cron/made-and-deleted", {"ECH-04": "`00000000-0000-4000-8000-000000000000`"}),
     ("run_not_named", "stateless/wait", {"STR-30": "no such header"}),
+    ("slow_reader_loses_events", "none/during-answer/stream/slow", {"STR-32": "pieces that add up to"}),
+    ("replay_window", "none/during-answer/stream/reconnected/long", {"STR-23": "256 events"}),
+    ("missing_run_is_empty", "bad-input/unknown-ids", {"ERR-19": "another answer to 4 of them: HTTP 200 for GET"}),
+    ("existing_thread_conflicts", "missing-thread/created-together", {"THR-32": "HTTP 409"}),
+    ("duplicate_thread_accepted", "missing-thread/created-together", {"THR-33": "8 2xx answers"}),
+    ("thread_without_values", "none/parking/wait/unwatched", {"THR-34": "neither"}),
+    (
+        "child_state_hidden",
+        "resume/parked/create/unwatched/subgraph",
+        {"CHK-31": "1 tasks, none of which has a `state`"},
+    ),
+    ("update_as_node_ignored", "none/parking/create/unwatched/as-node", {"CHK-32": '`["tools"]`'}),
     ("values_skipped", "interrupt/during-tools/stream/unwatched", {"STR-48": "none that ends with B.result"}),
 ]
 """A defect, a scenario, and for each requirement that must be broken then what must be observed of it."""

@@ -252,6 +252,38 @@ def state_at_a_checkpoint(play: Play) -> None:
             )
 
 
+@check("CHK-31")
+@all_facts
+def state_shows_the_child_graph(play: Play) -> None:
+    """CHK-31: look in the state with `subgraphs=true` for the child graph of the parked run A: its steps and `next`."""
+    if not any(report.outcome == "interrupted" for report in play.reports("A")):
+        raise Unproven("the witness received no report that a step of run A called interrupt()")
+    exchange = play.last("state with children", s.MAIN)
+    expect(exchange.ok, "a 2xx answer to the state with `subgraphs=true`", exchange.outcome(), exchange.sent)
+    tasks = objects(exchange.body.get("tasks")) if isinstance(exchange.body, dict) else []
+    states = [task["state"] for task in tasks if isinstance(task.get("state"), dict)]
+    expect(
+        bool(states),
+        "the state of the child graph in the task of its node, for `subgraphs=true`",
+        f"{len(tasks)} tasks, none of which has a `state`",
+        exchange.sent,
+    )
+    for state in states[:1]:
+        values = state.get("values")
+        steps = values.get("steps") if isinstance(values, dict) else None
+        due = ["A/search:1"]
+        expect(
+            steps == due, f"the steps that the child graph has finished, {due}", f"`{snippet(steps)}`", exchange.sent
+        )
+        waiting = state.get("next")
+        expect(
+            waiting == ["quote"],
+            "the step of the child graph that asks in `next`",
+            f"`{snippet(waiting)}`",
+            exchange.sent,
+        )
+
+
 def _with_named_tasks(state: dict[str, Any]) -> dict[str, Any]:
     """Return a state with no more of its tasks than their names, because their results may come later."""
     if not isinstance(state.get("tasks"), list):

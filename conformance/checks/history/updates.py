@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
+from conformance.api import objects
 from conformance.checks.common import expect_accepted, expect_end
 from conformance.judge.check import check
 from conformance.judge.expect import Unproven, all_facts, expect
@@ -125,6 +126,43 @@ def update_adds_a_checkpoint(play: Play) -> None:
         f"`{snippet(after[0].source)}`",
         see,
     )
+
+
+@check("CHK-32")
+@all_facts
+def update_as_a_node_leads_on(play: Play) -> None:
+    """CHK-32: compare the state after the update, and run B's steps, with what follows the node `tools`: `agent`."""
+    if not any(report.outcome == "interrupted" for report in play.reports("A")):
+        raise Unproven("the witness received no report that a step of run A called interrupt()")
+    update = play.last("update state", s.MAIN)
+    expect(update.ok, "a 2xx answer to an update with `as_node` on a parked thread", update.outcome(), update.sent)
+    states = [one for one in play.exchanges_for("mid state", s.MAIN) if one.sent > update.sent]
+    if not states or not isinstance(states[-1].body, dict):
+        raise Unproven("the state was not read after the update", update.sent)
+    state, see = states[-1].body, states[-1].sent
+    waiting = state.get("next")
+    expect(
+        waiting == ["agent"],
+        "`agent`, which follows the node of the update, to be next",
+        f"`{snippet(waiting)}`",
+        update.sent,
+        see,
+    )
+    asked = [
+        *objects(state.get("interrupts")),
+        *(q for t in objects(state.get("tasks")) for q in objects(t.get("interrupts"))),
+    ]
+    what = "no open question in the state, because the update stands for the step that asked"
+    expect(not asked, what, f"`{snippet(asked)}`", update.sent, see)
+    submission = play.accepted("B")
+    nodes = [trace.step.partition(":")[0] for trace in play.steps("B")]
+    expect(
+        nodes == ["agent"],
+        "run B, which has no input, to execute `agent` alone",
+        " ".join(nodes) or "no step",
+        submission.sent,
+    )
+    expect_end(play, "B", "success", "run B (which continues after an update)", submission.sent)
 
 
 def _around(play: Play, update: Exchange) -> tuple[list[Checkpoint], list[Checkpoint], dict[str, Any], int]:

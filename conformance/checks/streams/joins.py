@@ -5,7 +5,8 @@ Client A created run A. V, W and J are clients that connected later.
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections import Counter
+from collections.abc import Iterator
 
 from conformance.api import GONE, Purpose, objects
 from conformance.judge.check import check
@@ -17,7 +18,7 @@ from conformance.judge.shapes import Failure, misfits
 from conformance.judge.turns import parts_of
 from conformance.judge.watchers import Watcher, streams, watcher, watchers, written
 from conformance.scenarios import moves as s
-from conformance.transcript.text import snippet
+from conformance.transcript.text import common_start, snippet
 from conformance.transcript.transcript import AnyMoment, Left, NetworkFault, Released, Request
 
 FROM_THE_START = "-1"
@@ -151,7 +152,7 @@ def every_joiner_gets_everything(play: Play) -> None:
     expect(
         all(events == sent[0] for events in sent),
         "the same events for both clients that joined the stream at the same point",
-        f"{len(sent[0])} and {len(sent[-1])} events, equal up to number {_common(sent[0], sent[-1])}",
+        f"{len(sent[0])} and {len(sent[-1])} events, equal up to number {common_start(sent[0], sent[-1])}",
         *(each.exchange.sent for each in stayed),
     )
 
@@ -218,7 +219,7 @@ def replay_has_everything(play: Play) -> None:
         expect(
             replay.ids[: len(own.ids)] == own.ids,
             f"the {len(own.ids)} events that run {own.label}'s client received at the beginning of the replay",
-            f"{len(replay.ids)} events, equal up to number {_common(own.ids, replay.ids)}",
+            f"{len(replay.ids)} events, equal up to number {common_start(own.ids, replay.ids)}",
             own.exchange.sent,
             replay.exchange.sent,
         )
@@ -244,7 +245,7 @@ def resumed_stream_is_exact(play: Play) -> None:
                 f"the remaining {len(replay.ids) - len(own.ids)} of the {len(replay.ids)} events of run {own.label}'s "
                 f"stream, after the {len(own.ids)} that were received before",
                 f"{len(rest.ids)} events. The two connections together equal the stream up to number "
-                f"{_common(together, replay.ids)}",
+                f"{common_start(together, replay.ids)}",
                 sent,
                 replay.exchange.sent,
             )
@@ -297,8 +298,10 @@ def event_ids_are_unique(play: Play) -> None:
         expect(not nameless, f"an id on every event {due}",
                f"`{nameless[0].event}` without an id" if nameless else "", each.exchange.sent)  # fmt: skip
         # Within one connection: a replay sends the same ids again, and has to.
-        twice = sorted({str(event_id) for event_id in each.ids if each.ids.count(event_id) > 1})
-        expect(not twice, f"every id once {due}", f"{' '.join(twice)} twice", each.exchange.sent)  # fmt: skip
+        counted = Counter(event.id for event in each.events if event.id)
+        twice = [event_id for event_id, times in counted.items() if times > 1]
+        observed = f"{len(twice)} of {len(counted)} ids twice or more: {snippet(' '.join(twice))}"
+        expect(not twice, f"every id once {due}", observed, each.exchange.sent)
 
 
 @check("STR-22")
@@ -438,13 +441,6 @@ def _resumed(play: Play) -> Iterator[tuple[Watcher, list[Watcher]]]:
         others = [each for each in found if each.since is not None and each.disconnected is None]
         if own is not None and others and play.final_status(submit.label) != GONE:
             yield own, others
-
-
-def _common(first: Sequence[object], second: Sequence[object]) -> int:
-    """Return the number of equal entries at the beginning of two lists."""
-    return next(
-        (i for i, (a, b) in enumerate(zip(first, second, strict=False)) if a != b), min(len(first), len(second))
-    )
 
 
 def _join_outcome(join: Exchange) -> str:

@@ -11,7 +11,7 @@ from conformance.judge.expect import Unproven, all_facts, expect
 from conformance.judge.messages import read_messages, text_of
 from conformance.judge.play import Play
 from conformance.judge.watchers import Watcher, own_streams
-from conformance.transcript.text import snippet
+from conformance.transcript.text import common_start, snippet
 from conformance.transcript.transcript import StreamEvent
 
 PIECEWISE: Final = frozenset({"call", "answer", "fragment"})
@@ -47,7 +47,9 @@ def _whole(play: Play, stream: Watcher) -> bool:
     shared = any(
         stream.label in (one.label, one.answers) for one in play.scenario.all_submits if one.answers is not None
     )
-    return "messages-tuple" in stream.modes and stream.disconnected is None and not shared
+    # A server may break off the stream of a client that reads too slowly. STR-02 judges streams that do not end.
+    broken = stream.disconnected is not None or stream.exchange.fault is not None
+    return "messages-tuple" in stream.modes and not broken and not shared
 
 
 def _of(stream: Watcher, by_run: list[tuple[str, dict[str, Any]]]) -> list[dict[str, Any]]:
@@ -67,10 +69,12 @@ def _pieces(stream: Watcher, message_id: Any) -> list[StreamEvent]:
 def _expect_text(stream: Watcher, events: list[StreamEvent], answer: dict[str, Any]) -> None:
     """Raise Broken unless the pieces of an answer are its text, and name the node that wrote it."""
     pieces = [text_of(event.data[0].get("content")) for event in events]
+    found, due = "".join(pieces), text_of(answer.get("content"))
     expect(
-        "".join(pieces) == text_of(answer.get("content")),
+        found == due,
         f"the `messages` events in {stream.title} to add up to the answer in the state",
-        f"{len(pieces)} pieces that add up to {snippet(''.join(pieces))}",
+        f"{len(pieces)} pieces that add up to {snippet(found)}, and equal it for {common_start(found, due)} of its "
+        f"{len(due)} characters",
         stream.exchange.sent,
     )
     for event in events:

@@ -107,7 +107,7 @@ async def update_state(context: Context, move: s.UpdateState) -> None:
     if move.from_step is None or at is not None:
         values = {"messages": [{"role": "user", "content": move.text}]}
         thread, where = context.threads[s.MAIN], None if at is None else _checkpoint(at)
-        update = context.http.client.threads.update_state(thread, values, checkpoint=where)
+        update = context.http.client.threads.update_state(thread, values, as_node=move.as_node, checkpoint=where)
         await context.http.call("update state", s.MAIN, update)
 
 
@@ -156,6 +156,11 @@ async def ask(context: Context, move: s.Ask) -> None:
         names["other"] = await context.thread_for(s.OTHER) or context.unknown_thread
     path = _filled(move.path, names)
     content = None if content is None else _filled(content, names)
+    if move.fault == "join" and path.endswith("/stream"):
+        # Its events are the answer, and only the official client's stream is read event by event.
+        events = context.http.client.http.stream(path, move.method)
+        await context.http.consume("ask", move.what, events, seconds=context.deadlines.answer)
+        return
     await context.http.send("ask", move.what, move.method, path, content)
 
 

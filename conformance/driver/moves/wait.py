@@ -163,7 +163,9 @@ async def await_end(context: Context, move: s.AwaitEnd) -> None:
         of=label,
     ):
         if join is None:
-            await context.until(end_reported, context.deadlines.answer)
+            # A client that does not read cannot learn of the end.
+            reading = [name for name in readers if not context.clients.is_pausing(name)]
+            await context.until(lambda: all(map(context.clients.is_done, reading)), context.deadlines.answer)
             join = watch.join(context, label)
         await context.until(join.done, context.deadlines.answer, f"join of run {label} to return")
         await read.look(context)

@@ -39,8 +39,8 @@ async def watch(context: Context, move: s.Watch) -> None:
 async def stream(
     context: Context, name: str, purpose: Purpose, about: str, parts: AsyncIterator[Any], *, reads: bool = True
 ) -> None:
-    """Read a stream as client `name` in the background. Unless `reads`, stop after its first event."""
-    consuming = context.http.consume(purpose, about, parts, at_most=None if reads else 1)
+    """Read a stream as client `name` in the background. Unless `reads`, pause after its first event until `read_on`."""
+    consuming = context.http.consume(purpose, about, parts, pause=None if reads else context.clients.pause(name))
     if purpose == "submit":
         consuming = complete(context, about, consuming)
     context.clients.add(name, purpose, about, context.spawn(consuming))

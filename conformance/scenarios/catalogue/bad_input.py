@@ -249,6 +249,9 @@ def _unknown_ids() -> Iterator[Ask]:
     for method, rest in OF_A_RUN:
         yield _bare("unknown", method, f"/threads/{{missing}}/runs/{{A}}{rest}")
         yield _bare("unknown", method, f"/threads/{{main}}/runs/{{nobody}}{rest}")
+    for method, rest in WATCHING:
+        yield _bare("join", method, f"/threads/{{missing}}/runs/{{nobody}}{rest}")
+        yield _bare("join", method, f"/threads/{{main}}/runs/{{nobody}}{rest}")
     yield _ask("unknown", "POST /threads/{missing}/history", "POST", "/threads/{missing}/history", {})
     state: Body = {"values": {"messages": []}}
     yield _ask("unknown", "POST /threads/{missing}/state", "POST", "/threads/{missing}/state", state)

@@ -42,6 +42,7 @@ from conformance.scenarios.moves import (
     Look,
     Move,
     Observe,
+    ReadOn,
     ReadState,
     Release,
     Strategy,
@@ -65,6 +66,9 @@ FLOOD = "what do you make of " + " ".join(f"word{number}" for number in range(40
 
 The agent repeats a text that is not about the weather, one token for each word.
 """
+
+LONG = "what do you make of " + " ".join(f"word{number}" for number in range(1200)) + "?"
+"""A text whose answer has more tokens than the events that a server with a small window keeps: mostly 100 to 1000."""
 
 LARGE = "what do you make of " + "x" * 530_000 + "?"
 """A text that makes the last event larger than a megabyte: the event has the text, and the answer repeats it.
@@ -377,6 +381,27 @@ def _undisturbed() -> Iterator[Scenario]:
         id="none/during-tools/stream/reconnected/at-once",
         about="The client of A's resumable stream loses its connection, and reconnects while A's tool is running.",
         moves=(*lose, *_reconnect(), *LOOKS, *finish),
+    )
+    yield Scenario(
+        id="none/during-answer/stream/reconnected/long",
+        about="The client of A's resumable stream loses its connection at its first event, and reconnects when A has "
+        "finished, over a thousand events later.",
+        moves=(
+            *held_first(FIRST_STEP, text=LONG, endpoint="stream", stream_mode=("messages-tuple",), resumable=True),
+            AwaitEvent(name="A", event="metadata"),
+            Leave(name="A"),
+            *finish,
+            *_reconnect(),
+        ),
+    )
+    yield Scenario(
+        id="none/during-answer/stream/slow",
+        about="A's own client reads nothing of its stream, which is larger than any buffer, until A has finished.",
+        moves=(
+            *held_first(FIRST_STEP, text=FLOOD, endpoint="stream", stream_mode=("messages-tuple",), reads=False),
+            *finish,
+            ReadOn(label="A"),
+        ),
     )
     yield Scenario(
         id="none/during-answer/stream/stalled",

@@ -23,6 +23,7 @@ from conformance.scenarios.moves import (
     Look,
     Move,
     Observe,
+    Query,
     ReadState,
     Release,
     Strategy,
@@ -34,6 +35,8 @@ from doubletext.probe import Work
 
 ANSWER: dict[str, Any] = {"approved": False, "amount": 12.5, "notes": ["größer", None, {"deep": 0}]}
 """An answer of every type that JSON has."""
+
+CHILDREN = "/threads/{main}/state?subgraphs=true"
 
 
 def scenarios() -> Iterator[Scenario]:
@@ -78,11 +81,13 @@ def _resumed() -> Iterator[Scenario]:
     # The resuming run has the same `work`, because the graph chooses its path by the probe of the current run.
     works: tuple[tuple[Work, str], ...] = (("subgraph", "quote:1"), ("parallel", "tools:1"))
     for work, step in works:
+        # The state of a child graph is in the task of its node, where a client asks for it.
+        seen = (Query(purpose="state with children", method="GET", path=CHILDREN),) if work == "subgraph" else ()
         yield Scenario(
             id=f"resume/parked/create/unwatched/{work}",
             about="B resumes A, which is parked in "
             + ("its child graph." if work == "subgraph" else "one of two steps, the other of which has finished."),
-            moves=(*_parked(work, step), _resuming("B", work=work), AwaitEnd(label="B")),
+            moves=(*_parked(work, step), *seen, _resuming("B", work=work), AwaitEnd(label="B")),
         )
     yield Scenario(
         id="resume/parked/create/unwatched/value",

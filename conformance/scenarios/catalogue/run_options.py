@@ -32,6 +32,7 @@ from conformance.scenarios.moves import (
     AwaitEnd,
     AwaitPoint,
     Cancel,
+    CreateTogether,
     Endpoint,
     ListRuns,
     Look,
@@ -50,6 +51,9 @@ from conformance.scenarios.scenario import Scenario
 SOON: Final = 1.5
 """Seconds of a delay that the play waits for: longer than a run without a delay takes to start."""
 
+AT_ONCE: Final = 8
+"""The number of requests that create one thread at the same time."""
+
 LATE: Final = 600.0
 """Seconds of a delay that is longer than any play."""
 
@@ -60,9 +64,11 @@ def scenarios() -> Iterator[Scenario]:
     for endpoint in endpoints:
         yield _created(endpoint)
     yield _created_at_once()
+    yield _created_together()
     yield from _stopping()
     yield _updated()
     yield _time_travel()
+    yield _updated_as_node()
     yield from _configured()
     yield Scenario(
         id="none/delayed/create/unwatched",
@@ -192,6 +198,38 @@ def _time_travel() -> Scenario:
             ReadState(),
             Submit(label="B", text=SF, from_step=first, continues=True),
             AwaitEnd(label="B"),
+        ),
+    )
+
+
+def _updated_as_node() -> Scenario:
+    return Scenario(
+        id="none/parking/create/unwatched/as-node",
+        about="While A is parked in its tool, the state is updated as if the tool had written it, and B continues.",
+        moves=(
+            Submit(label="A", text=SF, interrupt=("tools:1",)),
+            AwaitEnd(label="A"),
+            ReadState(),
+            UpdateState(text="an update in place of the tool", as_node="tools"),
+            ReadState(),
+            Submit(label="B", text=SF, continues=True),
+            AwaitEnd(label="B"),
+        ),
+    )
+
+
+def _created_together() -> Scenario:
+    return Scenario(
+        id="missing-thread/created-together",
+        about="After a turn on another thread several requests create one thread at the same time, with and without "
+        "`if_exists`, and X follows on it.",
+        moves=(
+            Submit(label="A", text=SF),
+            AwaitEnd(label="A"),
+            CreateTogether(name=FRESH, times=AT_ONCE, if_exists="do_nothing"),
+            CreateTogether(name="second", times=AT_ONCE, if_exists=None),
+            Submit(label="X", text=BOSTON, thread=FRESH),
+            AwaitEnd(label="X"),
         ),
     )
 

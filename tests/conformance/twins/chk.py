@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Any
 
-from tests.conformance.plays import Json, bodies, history, messages, requests, status_code
+from tests.conformance.plays import Json, bodies, history, messages, requests, run_status, status_code
 from tests.conformance.twins.edits import (
     TOOLS,
     begins_anew,
@@ -19,6 +19,8 @@ from tests.conformance.twins.edits import (
     without_first_run,
 )
 
+CHILD = "resume/parked/create/unwatched/subgraph"
+AS_NODE = "none/parking/create/unwatched/as-node"
 UPDATED = "none/finished/create/unwatched/update"
 TRAVELLED = "none/finished/create/unwatched/time-travel"
 LISTED = "none/finished/create/unwatched/history"
@@ -112,4 +114,18 @@ TWINS = [
     twin("CHK-29", "the times are reversed", TOOLS, history(times_reversed), fact="2025-"),
     twin("CHK-29", "one time for all", TOOLS,
          history(lambda e: [of(one, created_at="2025-01-01T00:00:00.5Z") for one in e]), fact="in each of them"),
+    twin("CHK-31", "no state of the child graph", CHILD, bodies("state with children", "main",
+         lambda b: of(b, tasks=[of(t, state=None) for t in b["tasks"]])), fact="1 tasks, none of which has a `state`"),
+    twin("CHK-31", "no steps of the child graph", CHILD, bodies("state with children", "main", lambda b: of(b,
+         tasks=[of(t, state=of(t["state"], values={})) for t in b["tasks"]])), fact="`null`"),
+    twin("CHK-31", "the next step of the parent", CHILD, bodies("state with children", "main", lambda b: of(b,
+         tasks=[of(t, state=of(t["state"], next=["research"])) for t in b["tasks"]])), fact='`["research"]`'),
+    twin("CHK-31", "refused", CHILD, status_code("state with children", "main", 422), fact="HTTP 422"),
+    twin("CHK-32", "the step is still to come", AS_NODE, bodies("mid state", "main", lambda b: of(b, next=["tools"]),
+         last=True), fact='`["tools"]`'),
+    twin("CHK-32", "the question stays", AS_NODE, bodies("mid state", "main",
+         lambda b: of(b, interrupts=[{"id": "x", "value": "Go on?"}]), last=True), fact="Go on?"),
+    twin("CHK-32", "refused", AS_NODE, status_code("update state", "main", 422), fact="HTTP 422"),
+    twin("CHK-32", "nothing is executed", AS_NODE, drop_reports("B"), fact="no step"),
+    twin("CHK-32", "the run fails", AS_NODE, run_status("B", "error"), fact="`error`"),
 ]  # fmt: skip

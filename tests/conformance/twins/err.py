@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 from conformance.api import Purpose
 from conformance.scenarios.moves import ASKED
 from tests.conformance.plays import Edit, bodies, messages, requests, run_status, status_code
@@ -28,6 +30,16 @@ def listed_once_more(count: int) -> Edit:
     """The list after the wrong requests has runs that nobody asked for."""
     strangers = [{"run_id": f"stranger-{number}", "status": "pending"} for number in range(count)]
     return bodies("list runs", "main", lambda runs: [*strangers, *runs], last=True)
+
+
+def without_events(what: str) -> Edit:
+    """The stream that answers this request has no events."""
+
+    def edit(raw: dict[str, Any]) -> None:
+        exchange = next(requests(raw, "ask", what))[0]["exchange"]
+        raw["moments"] = [m for m in raw["moments"] if m["kind"] != "stream" or m["exchange"] != exchange]
+
+    return edit
 
 
 def told_once(purpose: Purpose, about: str) -> Edit:
@@ -82,4 +94,8 @@ TWINS = [
     twin("ERR-16", "the thread is not created", CREATED, status_code("submit", "X", 404), fact="HTTP 404"),
     twin("ERR-16", "another thread is created", CREATED,
          bodies("final thread", "fresh", lambda b: of(b, thread_id="another")), fact="`another`"),
+    twin("ERR-19", "a join returns no values", UNKNOWN, bodies("ask", "GET /threads/{main}/runs/{nobody}/join",
+         lambda _: {}), fact="HTTP 200 for GET /threads/{main}/runs/{nobody}/join"),
+    twin("ERR-19", "a stream is empty", UNKNOWN, without_events("GET /threads/{missing}/runs/{nobody}/stream"),
+         fact="HTTP 200 for GET /threads/{missing}/runs/{nobody}/stream"),
 ]  # fmt: skip

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from tests.conformance.plays import Json, bodies, requests, status_code, thread_status
+from tests.conformance.plays import Edit, Json, bodies, requests, status_code, thread_status
 from tests.conformance.twins.edits import (
     CANCELLED,
     CANCELLED_PENDING,
@@ -14,6 +14,8 @@ from tests.conformance.twins.edits import (
     twin,
 )
 
+TOGETHER = "missing-thread/created-together"
+PARKED_WAIT = "none/parking/wait/unwatched"
 THREADS = "none/finished/create/unwatched/threads"
 
 
@@ -27,6 +29,16 @@ def deleted_state_is_shown(raw: Json) -> None:
     """Answer the request for the state of the deleted thread with an empty state."""
     _, response = next(requests(raw, "mid state", "main"))
     response |= {"status": 200, "body": {}}
+
+
+def last_of_together(code: int) -> Edit:
+    """Let the last creation of the second thread have this status."""
+
+    def edit(raw: Json) -> None:
+        *_, (_, response) = requests(raw, "create together", "second")
+        response["status"] = code
+
+    return edit
 
 
 def with_old_message(state: Json) -> Json:
@@ -66,4 +78,14 @@ TWINS = [
          deleted_state_is_shown, fact="HTTP 200"),
     twin("THR-31", "an old message is back", "delete/finished/thread/unwatched/created-again",
          bodies("final state", "main", with_old_message), fact="A.human"),
+    twin("THR-32", "a conflict", TOGETHER, status_code("create together", "fresh", 409), fact="HTTP 409"),
+    twin("THR-32", "another thread", TOGETHER, bodies("create together", "fresh", lambda b: of(b, thread_id="x")),
+         fact="`x`"),
+    twin("THR-33", "all succeed", TOGETHER, status_code("create together", "second", 200), fact="8 2xx answers"),
+    twin("THR-33", "none succeeds", TOGETHER, status_code("create together", "second", 409), fact="0 2xx answers"),
+    twin("THR-33", "a failure of the server", TOGETHER, last_of_together(500), fact="HTTP 500"),
+    twin("THR-34", "no questions", PARKED_WAIT, bodies("final thread", "main", lambda b: of(b, interrupts={})),
+         fact="values"),
+    twin("THR-34", "no values", PARKED_WAIT, bodies("final thread", "main", lambda b: of(b, values=None)),
+         fact="interrupts"),
 ]  # fmt: skip

@@ -1,0 +1,70 @@
+"""Threads: their creation, and the fields of their records."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from aiohttp import web
+
+from mockserver.core.ids import canonical
+from mockserver.defects.answers import json_body, matches, refusal, rewritten, with_body
+from mockserver.defects.base import Defect
+from mockserver.web.http import ENGINE
+from mockserver.web.interceptors import Handler
+
+
+async def _duplicate(request: web.Request) -> dict[str, Any] | None:
+    """Return the body of a creation whose thread exists, None for any other request."""
+    body = await json_body(request) if matches(request, "POST", "/threads") else None
+    chosen = canonical(str(body.get("thread_id"))) if isinstance(body, dict) else None
+    return body if chosen is not None and chosen in request.app[ENGINE].threads.by_id else None
+
+
+class ExistingThreadConflicts(Defect):
+    """A creation with `if_exists: do_nothing` is refused if another request has just created the thread."""
+
+    id = "D256"
+    rule = "THR-32"
+    seen = ("https://github.com/aegra/aegra/issues/487", "https://github.com/bytedance/deer-flow/pull/3800")
+    client = "Opening a conversation in two tabs fails in one of them."
+
+    async def answer(self, request: web.Request, handler: Handler) -> web.StreamResponse:
+        body = await _duplicate(request)
+        if body is not None and body.get("if_exists") == "do_nothing" and self.strikes():
+            return refusal(409, "The thread exists.")
+        return await super().answer(request, handler)
+
+
+class DuplicateThreadAccepted(Defect):
+    """A creation without `if_exists` returns the thread that exists."""
+
+    id = "D257"
+    rule = "THR-33"
+    seen = ()
+    client = "A client that chose an id by chance continues a stranger's conversation."
+
+    async def answer(self, request: web.Request, handler: Handler) -> web.StreamResponse:
+        body = await _duplicate(request)
+        if body is not None and body.get("if_exists") in (None, "raise") and self.strikes():
+            request = with_body(request, {**body, "if_exists": "do_nothing"})
+        return await super().answer(request, handler)
+
+
+class ThreadWithoutValues(Defect):
+    """A thread is shown without its values and its open questions."""
+
+    id = "D258"
+    rule = "THR-34"
+    seen = ("https://github.com/aegra/aegra/issues/523",)
+    client = "A list of conversations has no titles, and no mark at those that wait for an answer."
+
+    async def answer(self, request: web.Request, handler: Handler) -> web.StreamResponse:
+        response = await super().answer(request, handler)
+        if not matches(request, "GET", "/threads/{thread_id}"):
+            return response
+
+        def shown(body: Any) -> Any:
+            hidden = body.keys() & {"values", "interrupts"}
+            return {name: body[name] for name in body if name not in hidden} if hidden and self.strikes() else body
+
+        return rewritten(response, shown)
