@@ -63,8 +63,8 @@ def _outside(play: Play) -> Iterator[str]:
     for move in play.scenario.requests:
         if isinstance(move, FOREIGN):
             yield f"the move {type(move).__name__}"
-        if isinstance(move, s.UpdateState) and move.from_step is not None:
-            yield "from_step of an update"
+        if isinstance(move, s.UpdateState):
+            yield from (f"{name} of an update" for name in ("from_step", "as_node") if getattr(move, name) is not None)
         if isinstance(move, s.Submit) and move.thread == s.MAIN:
             yield from _features(move)
 

@@ -15,7 +15,7 @@ def test_scenario_ids_are_unique_and_spell_strategy_phase_endpoint_observer() ->
     assert len(ids) == len(set(ids))
     families = "interrupt|rollback|enqueue|reject|cancel|resume|delete|default|none"
     endpoints = "create|stream|wait|interrupt|rollback|many|run|thread"
-    observers = "unwatched|joined|streamed|waited|join-streamed|two-joined|reconnected|stalled|late"
+    observers = "unwatched|joined|streamed|waited|join-streamed|two-joined|reconnected|stalled|slow|late"
     form = rf"({families})/[a-z-]+/({endpoints})/({observers})(/[a-z-]+)?"
     form += r"|leave/[a-z-]+/(stream|wait|join|join-stream)/(default|continue|cancel)(/[a-z-]+)?"
     form += r"|(bad-input|missing-thread|webhook|stateless|cron)(/[a-z-]+){1,2}"

@@ -136,5 +136,5 @@ def test_the_text_of_a_failure_is_short_for_a_large_request(transcript: Transcri
     [first, *_] = play.exchanges_for("submit", "A")
     broken = Verdict(word="FAIL", reason="", expected="an answer", observed="none", see=(first.sent,))
     text = explain(registry.load().get("RUN-01"), play, broken, "transcript.json")
-    assert "repeat with  exchange " in text
+    assert "repeat with\n  exchange " in text
     assert len(text) < 5_000

@@ -11,7 +11,7 @@ A scenario's id is `STRATEGY/PHASE/ENDPOINT/OBSERVER[/VARIANT]`:
 - OBSERVER: the clients that watch the first run. `unwatched`: none. `joined`: one waits in `join`. `streamed` and
   `waited`: the client that created the run reads its stream, or waits for it. `join-streamed` and `two-joined`: one or
   two clients have joined its stream. `reconnected`: its client lost the stream and reconnected. `stalled`: its client
-  stopped reading. `late`: clients join when the run has ended.
+  stopped reading. `slow`: its client read nothing until the run had ended. `late`: clients join when the run has ended.
 
 Some families do not vary a second run, and have ids of their own: `bad-input`, `missing-thread`, `webhook`,
 `stateless`, `cron`.

@@ -390,6 +390,7 @@ def _undisturbed() -> Iterator[Scenario]:
             *held_first(FIRST_STEP, text=LONG, endpoint="stream", stream_mode=("messages-tuple",), resumable=True),
             AwaitEvent(name="A", event="metadata"),
             Leave(name="A"),
+            *LOOKS,
             *finish,
             *_reconnect(),
         ),

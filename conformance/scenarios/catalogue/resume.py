@@ -81,7 +81,7 @@ def _resumed() -> Iterator[Scenario]:
     # The resuming run has the same `work`, because the graph chooses its path by the probe of the current run.
     works: tuple[tuple[Work, str], ...] = (("subgraph", "quote:1"), ("parallel", "tools:1"))
     for work, step in works:
-        # The state of a child graph is in the task of its node, where a client asks for it.
+        # A client that requests it gets the state of a child graph in the task of its node.
         seen = (Query(purpose="state with children", method="GET", path=CHILDREN),) if work == "subgraph" else ()
         yield Scenario(
             id=f"resume/parked/create/unwatched/{work}",

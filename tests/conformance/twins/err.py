@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 from conformance.api import Purpose
-from conformance.scenarios.moves import ASKED
+from conformance.scenarios.moves import ASKED, UNKNOWN_RUN
 from tests.conformance.plays import Edit, bodies, messages, requests, run_status, status_code
 from tests.conformance.twins.edits import late_report, of, twin
 
@@ -18,6 +18,8 @@ UNKNOWN = "bad-input/unknown-ids"
 MISSING = "bad-input/missing-thread"
 BULK = "bad-input/bulk-cancel"
 CREATED = "missing-thread/create"
+JOIN = f"GET /threads/{{main}}/runs/{{{UNKNOWN_RUN}}}/join"
+STREAM = f"GET /threads/{{missing}}/runs/{{{UNKNOWN_RUN}}}/stream"
 REPLACE = f"{CREATE} with the strategy `replace`"
 
 
@@ -33,7 +35,7 @@ def listed_once_more(count: int) -> Edit:
 
 
 def without_events(what: str) -> Edit:
-    """The stream that answers this request has no events."""
+    """Remove the events of the stream that answers this request."""
 
     def edit(raw: dict[str, Any]) -> None:
         exchange = next(requests(raw, "ask", what))[0]["exchange"]
@@ -94,8 +96,8 @@ TWINS = [
     twin("ERR-16", "the thread is not created", CREATED, status_code("submit", "X", 404), fact="HTTP 404"),
     twin("ERR-16", "another thread is created", CREATED,
          bodies("final thread", "fresh", lambda b: of(b, thread_id="another")), fact="`another`"),
-    twin("ERR-19", "a join returns no values", UNKNOWN, bodies("ask", "GET /threads/{main}/runs/{nobody}/join",
-         lambda _: {}), fact="HTTP 200 for GET /threads/{main}/runs/{nobody}/join"),
-    twin("ERR-19", "a stream is empty", UNKNOWN, without_events("GET /threads/{missing}/runs/{nobody}/stream"),
-         fact="HTTP 200 for GET /threads/{missing}/runs/{nobody}/stream"),
+    twin("ERR-19", "a join returns no values", UNKNOWN, bodies("ask", JOIN,
+         lambda _: {}), fact=f"HTTP 200 for {JOIN}"),
+    twin("ERR-19", "a stream is empty", UNKNOWN, without_events(STREAM),
+         fact=f"HTTP 200 for {STREAM}"),
 ]  # fmt: skip
