@@ -154,7 +154,8 @@ def update_as_a_node_leads_on(play: Play) -> None:
     ]
     what = "no open question in the state, because the update stands for the step that asked"
     expect(not asked, what, f"`{snippet(asked)}`", update.sent, see)
-    submission = play.accepted("B")
+    submission = play.submission("B")
+    expect_accepted(play, "B")
     nodes = [trace.step.partition(":")[0] for trace in play.steps("B")]
     expect(
         nodes == ["agent"],
