@@ -7,6 +7,7 @@ from typing import Any
 
 from aiohttp import web
 
+from mockserver.core.checkpoints import Values
 from mockserver.core.records import Thread
 from mockserver.defects.answers import json_body, matches, refusal, with_body
 from mockserver.defects.base import Defect
@@ -269,6 +270,23 @@ class ChildStateHidden(View):
         if not any(task["state"] for task in body["tasks"]) or not self.strikes(thread):
             return body
         return {**body, "tasks": [{**task, "state": None} for task in body["tasks"]]}
+
+
+class ChildValuesShown(Defect):
+    """A thread that waits in a child graph is shown with the values of that graph."""
+
+    id = "D261"
+    rule = "AGR-06"
+    seen = ("https://github.com/langchain-ai/deepagents/issues/2781",)
+    client = "The conversation disappears from the page while a subagent waits for an answer."
+
+    def thread_values(self, thread: Thread) -> Values | None:
+        right, history = super().thread_values(thread), thread.visible
+        head = history.head
+        waiting = history.waiting_interrupts() if head is not None else {}
+        children = [history.find(head.namespace(node)).head for node in waiting] if head is not None else []
+        shown = next((child for child in children if child is not None), None)
+        return right if shown is None or not self.strikes(thread) else shown.values
 
 
 class UpdateAsNodeIgnored(Defect):

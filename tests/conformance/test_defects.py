@@ -648,9 +648,10 @@ CASES: list[tuple[str, str, dict[str, str]]] = [
     ("existing_thread_conflicts", "missing-thread/created-together", {"THR-32": "HTTP 409"}),
     ("duplicate_thread_accepted", "missing-thread/created-together", {"THR-33": "8 2xx answers"}),
     ("thread_without_values", "none/parking/wait/unwatched", {"THR-34": "neither"}),
+    ("child_values_shown", "none/parking/create/unwatched/subgraph", {"AGR-06": "values"}),
     (
         "child_state_hidden",
-        "resume/parked/create/unwatched/subgraph",
+        "none/parking/create/unwatched/subgraph",
         {"CHK-31": "1 tasks, none of which has a `state`"},
     ),
     ("update_as_node_ignored", "none/parking/create/unwatched/as-node", {"CHK-32": '`["tools"]`'}),

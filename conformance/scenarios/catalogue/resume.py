@@ -51,6 +51,11 @@ def scenarios() -> Iterator[Scenario]:
         about="A, whose client waits for its values, is parked at a human-in-the-loop interrupt() in its tool.",
         moves=(_parking(endpoint="wait"), AwaitEnd(label="A"), Look(), ReadState()),
     )
+    yield Scenario(
+        id="none/parking/create/unwatched/subgraph",
+        about="A is parked at an interrupt() in its child graph, and a client reads the state of both graphs.",
+        moves=(*_parked("subgraph", "quote:1"), Query(purpose="state with children", method="GET", path=CHILDREN)),
+    )
     yield from _resumed()
     yield from _at_the_same_time()
     yield from _double_texted()
@@ -81,13 +86,11 @@ def _resumed() -> Iterator[Scenario]:
     # The resuming run has the same `work`, because the graph chooses its path by the probe of the current run.
     works: tuple[tuple[Work, str], ...] = (("subgraph", "quote:1"), ("parallel", "tools:1"))
     for work, step in works:
-        # A client that requests it gets the state of a child graph in the task of its node.
-        seen = (Query(purpose="state with children", method="GET", path=CHILDREN),) if work == "subgraph" else ()
         yield Scenario(
             id=f"resume/parked/create/unwatched/{work}",
             about="B resumes A, which is parked in "
             + ("its child graph." if work == "subgraph" else "one of two steps, the other of which has finished."),
-            moves=(*_parked(work, step), *seen, _resuming("B", work=work), AwaitEnd(label="B")),
+            moves=(*_parked(work, step), _resuming("B", work=work), AwaitEnd(label="B")),
         )
     yield Scenario(
         id="resume/parked/create/unwatched/value",

@@ -19,7 +19,7 @@ from tests.conformance.twins.edits import (
     without_first_run,
 )
 
-CHILD = "resume/parked/create/unwatched/subgraph"
+CHILD = "none/parking/create/unwatched/subgraph"
 AS_NODE = "none/parking/create/unwatched/as-node"
 UPDATED = "none/finished/create/unwatched/update"
 TRAVELLED = "none/finished/create/unwatched/time-travel"
