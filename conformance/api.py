@@ -46,6 +46,7 @@ Purpose = Literal[
     "delete again",
     "create again",
     "create together",
+    "change thread",
     "page",
     "preflight",
     "update state",

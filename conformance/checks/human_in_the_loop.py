@@ -21,6 +21,7 @@ from conformance.judge.messages import spell
 from conformance.judge.play import NO_VERSION_3, Exchange, Play
 from conformance.judge.premises import ACCEPTED_B, ENDED_B, HELD, REST
 from conformance.judge.turns import parts_of
+from conformance.judge.watchers import mode_of, own_streams
 from conformance.scenarios import moves as s
 from conformance.transcript.text import same_json, snippet
 from conformance.transcript.transcript import MoveMade
@@ -135,6 +136,37 @@ def streamed_question_is_in_the_thread(play: Play) -> None:
                 submission.sent,
                 see,
             )
+
+
+@check("HIL-17", premises=())
+@all_facts
+def stream_shows_the_questions(play: Play) -> None:
+    """HIL-17: look for the question of each step that called interrupt() in the events of its run's own stream."""
+    judged = 0
+    for stream in own_streams(play):
+        asked = [report.step for report in play.reports(stream.label) if report.outcome == "interrupted"]
+        reads = {"values", "updates"} & set(stream.modes)
+        # A stream that did not end may have had more to send.
+        if not asked or not reads or stream.closed is None or _may_have_been_stopped(play, stream.label):
+            continue
+        judged += 1
+        events = [event.data for event in stream.events if mode_of(event.event) in reads]
+        shown = [question for data in events for question in objects(_returned_in(data))]
+        steps = {value.get("step") for one in shown if isinstance(value := one.get("value"), dict)}
+        for step in asked:
+            expect(
+                step in steps,
+                f"the question of {step} as `__interrupt__` in {stream.title}, which has {' and '.join(sorted(reads))}",
+                f"`{snippet(shown)}`" if shown else "no event has `__interrupt__`",
+                stream.exchange.sent,
+            )
+    if not judged:
+        raise Unproven("no run that was streamed to its end asked a question, as far as the witness knows")
+
+
+def _returned_in(values: object) -> object:
+    """Return the questions in the values of a run."""
+    return values.get("__interrupt__") if isinstance(values, dict) else None
 
 
 def _questions_in(shown: object) -> Iterator[dict[str, Any]]:

@@ -15,7 +15,7 @@ from conformance.judge.premises import ACCEPTED_A, ACCEPTED_B, CANCELLED, HELD, 
 from conformance.judge.queries import answer, asked, has, items, page, queries
 from conformance.judge.requests import accepted_deletion, labels, status_of
 from conformance.scenarios import moves as s
-from conformance.transcript.text import snippet
+from conformance.transcript.text import same_json, snippet
 
 READ: tuple[When, ...] = ("mid", "final")
 
@@ -405,6 +405,42 @@ def thread_shows_values_and_questions(play: Play) -> str:
         raise Unproven("the witness received no report that a step of run A called interrupt()")
     shown = [name for name in ("values", "interrupts") if play.final_thread().get(name)]
     return " and ".join(shown) or "neither"
+
+
+@check("THR-35")
+@all_facts
+def change_is_merged(play: Play) -> None:
+    """THR-35: compare the metadata after a change with that before it and what was sent, and the values and status."""
+    move = next(move for move in play.scenario.moves if isinstance(move, s.ChangeThread))
+    change = play.last("change thread", s.MAIN)
+    expect(change.ok, "a 2xx answer to a change of the thread's metadata", change.outcome(), change.sent)
+    looks = [one for one in play.exchanges_for("look", s.MAIN) if isinstance(one.body, dict)]
+    before = next((one for one in reversed(looks) if one.sent < change.sent), None)
+    if before is None:
+        raise Unproven("the thread was not read before the change", change.sent)
+    old = before.body.get("metadata")
+    due = {**(old if isinstance(old, dict) else {}), **move.metadata}
+    # An answer may have no body, or be that of the thread.
+    over = change.over or change.sent
+    later = [one for one in (*looks, play.last("final thread", s.MAIN)) if one.sent > over]
+    for exchange in (change, *later):
+        body = exchange.body
+        if not isinstance(body, dict) or "metadata" not in body:
+            continue
+        found = body["metadata"] if isinstance(body["metadata"], dict) else {}
+        lost = [name for name in due if name not in found or not same_json(found[name], due[name])]
+        expect(
+            not lost,
+            f"`{', '.join(lost)}` in the metadata of the thread after the change: {snippet(due)}",
+            f"`{snippet(found)}`",
+            change.sent,
+            exchange.sent,
+        )
+    for name in ("values", "status"):
+        after = play.final_thread().get(name)
+        what = f"`{name}` of the thread to be as before the change of its metadata"
+        same = name not in before.body or same_json(before.body[name], after)
+        expect(same, what, snippet(after), change.sent, play.last("final thread", s.MAIN).sent)
 
 
 def _deleted_and_created(play: Play) -> tuple[Exchange, Exchange]:

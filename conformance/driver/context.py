@@ -245,9 +245,11 @@ class Context:
         requests = (create(thread_id=chosen, metadata=metadata, if_exists=move.if_exists) for _ in range(move.times))
         await asyncio.gather(*(self.http.call("create together", move.name, request) for request in requests))
 
-    def _metadata(self, name: str, why: str) -> dict[str, str]:
+    def _metadata(self, name: str, why: str) -> dict[str, Any]:
         # Searches filter by these values, so that they find only the main thread of this play, or only its threads.
-        common = {"doubletext": why, "doubletext_threads_of": self.play_id}
+        common: dict[str, Any] = {"doubletext": why, "doubletext_threads_of": self.play_id}
+        # A value that is no text, for the searches that filter by it.
+        common["doubletext_other"] = name == s.OTHER
         return common | ({"doubletext_play": self.play_id} if name == s.MAIN else {})
 
     async def thread_for(self, name: str) -> str | None:

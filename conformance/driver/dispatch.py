@@ -62,6 +62,9 @@ async def do(context: Context, move: s.Move) -> None:
             await context.open_again()
         case s.CreateTogether():
             await context.create_together(move)
+        case s.ChangeThread(metadata=metadata):
+            change = client.threads.update(context.threads[s.MAIN], metadata=metadata)
+            await context.http.call("change thread", s.MAIN, change)
         case s.Browse(what=what):
             await submit.browse(context, what)
         case s.Release():

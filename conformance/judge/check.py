@@ -48,6 +48,7 @@ MODULES = (
     "agreement.facts",
     "agreement.outputs",
     "agreement.tasks",
+    "agreement.texts",
     "agreement.threads",
     "echo",
     "forms",

@@ -72,9 +72,14 @@ def _kept_if_alone(play: Play, submit: s.Submit) -> int:
     pauses = [step for step in submit.interrupt if step not in answered]
     stops = [1 + _position(step) - _first_part(submit) for step in (*submit.fail, *pauses)]
     # A run enters each node for the first time in the step with number 1.
-    stops += [1 + _position(f"{node}:1") for node in submit.stop_before]
-    stops += [2 + _position(f"{node}:1") for node in submit.stop_after]
+    stops += [1 + _position(f"{_first(node)}:1") for node in submit.stop_before]
+    stops += [2 + _position(f"{_first(node)}:1") for node in submit.stop_after]
     return min([len(parts_of(submit)), *stops])
+
+
+def _first(node: str) -> str:
+    """Return the first node at which a run stops that is to stop at `node`, or at every node for `*`."""
+    return STEPS[0].partition(":")[0] if node == "*" else node
 
 
 def _first_part(submit: s.Submit) -> int:

@@ -65,6 +65,11 @@ def thread_of(label: str) -> str:
     return f"thread of {label}"
 
 
+def nodes(named: tuple[str, ...]) -> Literal["*"] | list[str] | None:
+    """Return nodes at which a run stops as a request names them."""
+    return "*" if named == ("*",) else list(named) or None
+
+
 class Submit(Kind, frozen=True, kw_only=True, tag="submit", omit_defaults=True):
     """Create run `label`, with `text` as the human message.
 
@@ -106,7 +111,7 @@ class Submit(Kind, frozen=True, kw_only=True, tag="submit", omit_defaults=True):
 
     stop_before: tuple[str, ...] = ()
     stop_after: tuple[str, ...] = ()
-    """The nodes in `interrupt_before` and `interrupt_after`."""
+    """The nodes in `interrupt_before` and `interrupt_after`. `("*",)` is sent as `"*"`, which stands for all nodes."""
 
     durability: Literal["sync", "async", "exit"] | None = None
 
@@ -171,8 +176,8 @@ class Submit(Kind, frozen=True, kw_only=True, tag="submit", omit_defaults=True):
             setting("resume", self.resume_value),
             setting("configurable", self.configurable or None),
             "the agent reports what it was given" if self.show else None,
-            setting("interrupt_before", self.stop_before),
-            setting("interrupt_after", self.stop_after),
+            setting("interrupt_before", nodes(self.stop_before)),
+            setting("interrupt_after", nodes(self.stop_after)),
             setting("durability", self.durability),
             setting("stream_mode", self.stream_mode),
             setting("stream_resumable", self.resumable or None),
@@ -461,6 +466,17 @@ class CreateTogether(Kind, frozen=True, kw_only=True, tag="create-together"):
         return f"at the same time: {self.times} x create thread {self.name}{sent}"
 
 
+class ChangeThread(Kind, frozen=True, kw_only=True, tag="change-thread"):
+    """Add `metadata` to that of the thread."""
+
+    traits = Traits(passive=False, quiet=False, may_end=False, changes="change thread", by_hand=False)
+
+    metadata: dict[str, Any]
+
+    def describe(self) -> str:
+        return "change the thread" + settings(setting("metadata", self.metadata))
+
+
 class Browse(Kind, frozen=True, kw_only=True, tag="browse"):
     """Send a request as a browser sends it for a page of another origin.
 
@@ -708,6 +724,7 @@ Move = (
     | Delete
     | CreateAgain
     | CreateTogether
+    | ChangeThread
     | Browse
     | Release
     | Observe

@@ -44,6 +44,10 @@ class Event:
     event_id: str | None
     _encoded: bytes = field(default=b"", repr=False)
 
+    def put(self, data: Any) -> None:
+        """Replace the data, for readers that have not been sent the event yet."""
+        self.data, self._encoded = data, b""
+
     def encoded(self) -> bytes:
         """Return the data as JSON. It is encoded on first use, so a run without readers encodes nothing."""
         if not self._encoded:

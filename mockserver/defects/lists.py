@@ -200,3 +200,19 @@ class CronCountIgnoresFilters(_Dropped):
     client = "The number of one user's crons is that of all crons of the thread."
     path = "/runs/crons/count"
     options = ("metadata",)
+
+
+class SearchByTextsOnly(Defect):
+    """A search for threads by a value of their metadata that is no text finds none."""
+
+    id = "D269"
+    rule = "THR-20"
+    seen = ("https://github.com/aegra/aegra/issues/302",)
+    client = "A list of the pinned conversations is empty."
+
+    async def answer(self, request: web.Request, handler: Handler) -> web.StreamResponse:
+        body = await json_body(request) if matches(request, "POST", "/threads/search") else None
+        wanted = body.get("metadata") if isinstance(body, dict) else None
+        typed = isinstance(wanted, dict) and any(not isinstance(value, str) for value in wanted.values())
+        response = await super().answer(request, handler)
+        return rewritten(response, lambda found: [] if found and self.strikes() else found) if typed else response

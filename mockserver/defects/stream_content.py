@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+import re
 from typing import Any
+
+import msgspec
 
 from mockserver.core.checkpoints import Values
 from mockserver.core.clock import milliseconds
@@ -317,6 +320,9 @@ class OutputChannelStale(Defect):
         return {**right, "steps": steps[:-1]} if steps and self.strikes(run) else right
 
 
+ESCAPED = re.compile(rb"\\\\u04[0-9a-f]{2}")
+"""The escape of a Cyrillic letter in a text, as JSON has it."""
+
 WINDOW = 256
 """The number of events that a small buffer holds."""
 
@@ -344,3 +350,52 @@ class ReplayWindow(Defect):
     def reader_offset(self, run: Run, last_event_id: str | None) -> int:
         right, newest = super().reader_offset(run, last_event_id), run.log.offset_after(None) - WINDOW
         return newest if right < newest and self.strikes(run) else right
+
+
+class ReplayDataLost(Defect):
+    """An update that is sent a second time, in a replay, is empty."""
+
+    id = "D262"
+    rule = "STR-08"
+    seen = ("https://github.com/aegra/aegra/pull/216",)
+    client = "After a reload, the steps of the run are there and show nothing."
+
+    def __init__(self, times: int | None = None) -> None:
+        super().__init__(times)
+        # The events themselves, so that their ids in memory are not given to others.
+        self._sent: dict[int, Event] = {}
+
+    def shows(self, event: Event, modes: frozenset[str] | None) -> bool:
+        if event.name == "updates" and event.event_id is not None:
+            if id(event) in self._sent and self.strikes():
+                event.put({})
+            self._sent[id(event)] = event
+        return super().shows(event, modes)
+
+
+class StreamedQuestionLost(Defect):
+    """The question of a run that asks is not in its stream."""
+
+    id = "D263"
+    rule = "HIL-17"
+    seen = ("https://github.com/bytedance/deer-flow/issues/3595", "https://github.com/langchain-ai/langgraph/pull/6141")
+    client = "The page shows a run that has ended, and no human is asked."
+
+    def shows(self, event: Event, modes: frozenset[str] | None) -> bool:
+        asks = isinstance(event.data, dict) and "__interrupt__" in event.data
+        return not (asks and self.strikes()) and super().shows(event, modes)
+
+
+class EscapesDecoded(Defect):
+    """An escape of a letter that a user wrote, as a part of a program, is decoded in the stream."""
+
+    id = "D264"
+    rule = "AGR-14"
+    seen = ("https://github.com/aegra/aegra/pull/215",)
+    client = "A program or a path in an answer is shown with other characters than it has."
+
+    def shows(self, event: Event, modes: frozenset[str] | None) -> bool:
+        raw = event.encoded()
+        if ESCAPED.search(raw) and self.strikes():
+            event.put(msgspec.json.decode(ESCAPED.sub(lambda found: found[0][1:], raw)))
+        return super().shows(event, modes)

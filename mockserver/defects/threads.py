@@ -9,6 +9,7 @@ from aiohttp import web
 from mockserver.core.ids import canonical
 from mockserver.defects.answers import json_body, matches, refusal, rewritten, with_body
 from mockserver.defects.base import Defect
+from mockserver.defects.states import requested_thread
 from mockserver.web.http import ENGINE
 from mockserver.web.interceptors import Handler
 
@@ -68,3 +69,34 @@ class ThreadWithoutValues(Defect):
             return {name: body[name] for name in body if name not in hidden} if hidden and self.strikes() else body
 
         return rewritten(response, shown)
+
+
+class MetadataReplaced(Defect):
+    """A change of a thread's metadata replaces all that it had."""
+
+    id = "D267"
+    rule = "THR-35"
+    seen = ()
+    client = "A conversation that was renamed is no longer found under its user."
+
+    async def answer(self, request: web.Request, handler: Handler) -> web.StreamResponse:
+        if matches(request, "PATCH", "/threads/{thread_id}"):
+            body, thread = await json_body(request), requested_thread(request)
+            changed = isinstance(body, dict) and bool(body.get("metadata"))
+            if thread is not None and changed and thread.metadata and self.strikes(thread):
+                thread.metadata = {}
+        return await super().answer(request, handler)
+
+
+class ThreadUnchangeable(Defect):
+    """A thread cannot be changed: there is no such endpoint."""
+
+    id = "D268"
+    rule = "THR-35"
+    seen = ("https://github.com/aegra/aegra/issues/109",)
+    client = "A conversation cannot be renamed."
+
+    async def answer(self, request: web.Request, handler: Handler) -> web.StreamResponse:
+        if matches(request, "PATCH", "/threads/{thread_id}") and self.strikes():
+            return refusal(405, "Method Not Allowed")
+        return await super().answer(request, handler)

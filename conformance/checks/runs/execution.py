@@ -185,14 +185,16 @@ def run_stops_at_a_node(play: Play) -> None:
     play.accepted("A")
     steps = [trace.step for trace in play.steps("A")]
     due, following = (["agent:1"], ["tools"]) if submit.stop_before else (["agent:1", "tools:1"], ["agent"])
+    if submit.stop_before == ("*",):
+        due, following = [], ["agent"]
     what = (
-        f"interrupt_before {snippet(submit.stop_before)}"
+        f"interrupt_before {snippet(s.nodes(submit.stop_before))}"
         if submit.stop_before
-        else (f"interrupt_after {snippet(submit.stop_after)}")
+        else (f"interrupt_after {snippet(s.nodes(submit.stop_after))}")
     )
     expect(
         steps == due,
-        f"run A with {what} to execute {' '.join(due)}",
+        f"run A with {what} to execute {' '.join(due) or 'nothing'}",
         " ".join(steps) or "no step",
         play.submission("A").sent,
     )

@@ -6,7 +6,7 @@ Client A created run A. V, W and J are clients that connected later.
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 
 from conformance.api import GONE, Purpose, objects
 from conformance.judge.check import check
@@ -18,8 +18,8 @@ from conformance.judge.shapes import Failure, misfits
 from conformance.judge.turns import parts_of
 from conformance.judge.watchers import Watcher, streams, watcher, watchers, written
 from conformance.scenarios import moves as s
-from conformance.transcript.text import common_start, snippet
-from conformance.transcript.transcript import AnyMoment, Left, NetworkFault, Released, Request
+from conformance.transcript.text import common_start, difference, snippet
+from conformance.transcript.transcript import AnyMoment, Left, NetworkFault, Released, Request, StreamEvent
 
 FROM_THE_START = "-1"
 """The Last-Event-ID that requests the whole stream."""
@@ -223,6 +223,7 @@ def replay_has_everything(play: Play) -> None:
             own.exchange.sent,
             replay.exchange.sent,
         )
+        _expect_same_events(own, replay.events, replay, "the replay")
 
 
 @check("STR-23")
@@ -249,9 +250,26 @@ def resumed_stream_is_exact(play: Play) -> None:
                 sent,
                 replay.exchange.sent,
             )
+            _expect_same_events(rest, replay.events[len(own.ids) :], replay, title)
         # Without a replay, only what was sent twice is certain to be wrong. `end` may come without an id.
         again = [one for one in rest.ids if one is not None and one in own.ids]
         expect(bool(replays) or not again, f"no event for {title}, that it had received before", ", ".join(again), sent)
+
+
+def _expect_same_events(first: Watcher, events: Sequence[StreamEvent], replay: Watcher, title: str) -> None:
+    """Raise Broken where a replay has another event under an id. `events` are those that `first` got, too."""
+    for one, other in zip(first.events, events, strict=False):
+        # The attempt that `metadata` counts may be another one.
+        if one.id is None or one.id != other.id or one.event == "metadata":
+            continue
+        where = "" if one.event != other.event else difference(other.data, one.data, "data")
+        expect(
+            one.event == other.event and not where,
+            f"the same event `{one.event}` under the id {one.id} for both clients of the stream, one of them {title}",
+            f"`{other.event}`" if one.event != other.event else f"{where} (replay and first client)",
+            first.exchange.sent,
+            replay.exchange.sent,
+        )
 
 
 @check("STR-09")

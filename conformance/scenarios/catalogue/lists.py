@@ -100,6 +100,9 @@ def _of_threads() -> Iterator[Move]:
         {**everything, "status": "busy"},
         {**everything, "metadata": {**THREADS, "doubletext": "another thread"}},
         {**everything, "metadata": {**THREADS, "doubletext": "no such thread"}},
+        {**everything, "metadata": {**THREADS, "doubletext_other": True}},
+        {**everything, "metadata": {**THREADS, "doubletext_other": False}},
+        {**everything, "metadata": {**THREADS, "doubletext_other": "true"}},
         {**everything, "ids": ["{other}"]},
     )
     for body in bodies:
@@ -110,6 +113,7 @@ def _of_threads() -> Iterator[Move]:
         {"metadata": THREADS, "status": "busy"},
         {"metadata": {**THREADS, "doubletext": "another thread"}},
         {"metadata": {**THREADS, "doubletext": "no such thread"}},
+        {"metadata": {**THREADS, "doubletext_other": True}},
     ):
         yield Query(purpose="count threads", method="POST", path="/threads/count", body=body)
 

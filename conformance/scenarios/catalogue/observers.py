@@ -70,6 +70,12 @@ The agent repeats a text that is not about the weather, one token for each word.
 LONG = "what do you make of " + " ".join(f"word{number}" for number in range(1200)) + "?"
 """A text whose answer has more tokens than the events that a server with a small window keeps: mostly 100 to 1000."""
 
+ANY_TEXT = (
+    'say: Größe 東京 🌦️ e\u0301 "quoted" \\ \\u0441\\ud83d\\ude00 <b>&amp;\r\n\ndata: x\nevent: end\n\n'
+    "\x85 \u2028 \u2029 \ufeff __interrupt__ %20 {main} end"
+)
+"""A text with what servers and proxies have altered: other alphabets, escapes, line ends and words of the protocol."""
+
 LARGE = "what do you make of " + "x" * 530_000 + "?"
 """A text that makes the last event larger than a megabyte: the event has the text, and the answer repeats it.
 
@@ -319,6 +325,19 @@ def _undisturbed() -> Iterator[Scenario]:
             Browse(what="wait"),
             Browse(what="search"),
         ),
+    )
+    yield Scenario(
+        id="none/any-text/stream/streamed",
+        about="A's own client reads a stream with a text of many kinds of characters.",
+        moves=(
+            Submit(label="A", text=ANY_TEXT, endpoint="stream", stream_mode=("values", "updates", "messages-tuple")),
+            AwaitEnd(label="A"),
+        ),
+    )
+    yield Scenario(
+        id="none/any-text/wait/unwatched",
+        about="A client waits for A, whose text has many kinds of characters.",
+        moves=(Submit(label="A", text=ANY_TEXT, endpoint="wait"), AwaitEnd(label="A")),
     )
     yield Scenario(
         id="none/large/stream/streamed",

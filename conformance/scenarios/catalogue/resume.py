@@ -56,6 +56,21 @@ def scenarios() -> Iterator[Scenario]:
         about="A is parked at an interrupt() in its child graph, and a client reads the state of both graphs.",
         moves=(*_parked("subgraph", "quote:1"), Query(purpose="state with children", method="GET", path=CHILDREN)),
     )
+    yield Scenario(
+        id="none/parking/stream/unwatched/values",
+        about="A, created as a stream of `values` alone, is parked at an interrupt() in its tool.",
+        moves=(_parking(endpoint="stream", stream_mode=("values",)), AwaitEnd(label="A"), Look(), ReadState()),
+    )
+    yield Scenario(
+        id="none/parking/stream/unwatched/two-questions",
+        about="A, created as a stream, is parked at an interrupt() in each of two parallel steps.",
+        moves=(
+            Submit(label="A", text=SF, work="parallel", interrupt=("tools:1", "audit:1"), endpoint="stream"),
+            AwaitEnd(label="A"),
+            Look(),
+            ReadState(),
+        ),
+    )
     yield from _resumed()
     yield from _at_the_same_time()
     yield from _double_texted()

@@ -32,6 +32,7 @@ from conformance.scenarios.moves import (
     AwaitEnd,
     AwaitPoint,
     Cancel,
+    ChangeThread,
     CreateTogether,
     Endpoint,
     ListRuns,
@@ -69,6 +70,7 @@ def scenarios() -> Iterator[Scenario]:
     yield _updated()
     yield _time_travel()
     yield _updated_as_node()
+    yield _thread_changed()
     yield from _configured()
     yield Scenario(
         id="none/delayed/create/unwatched",
@@ -145,6 +147,11 @@ def _stopping() -> Iterator[Scenario]:
             about=f"B arrives with `interrupt` after A has stopped {way} its tool, as its request says.",
             moves=(*first, second("interrupt"), AwaitEnd(label="B")),
         )
+    yield Scenario(
+        id="none/stopped-before/create/unwatched/all",
+        about="A is created with `interrupt_before` for all nodes.",
+        moves=(Submit(label="A", text=SF, stop_before=("*",)), AwaitEnd(label="A"), Look(), ReadState()),
+    )
 
 
 def _configured() -> Iterator[Scenario]:
@@ -198,6 +205,20 @@ def _time_travel() -> Scenario:
             ReadState(),
             Submit(label="B", text=SF, from_step=first, continues=True),
             AwaitEnd(label="B"),
+        ),
+    )
+
+
+def _thread_changed() -> Scenario:
+    return Scenario(
+        id="none/finished/create/unwatched/change-thread",
+        about="The metadata of the thread is added to when A has finished.",
+        moves=(
+            Submit(label="A", text=SF),
+            AwaitEnd(label="A"),
+            *LOOKS,
+            ChangeThread(metadata={"doubletext_title": "Weather", "doubletext_pinned": True}),
+            *LOOKS,
         ),
     )
 

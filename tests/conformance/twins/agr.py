@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+import unicodedata
 from typing import Any
 
 from tests.conformance.plays import Edit, Json, bodies, requests, status_code, thread_status
-from tests.conformance.twins.edits import PARKED, QUEUED, REJECTED, STREAMED, TOOLS, of, twin
+from tests.conformance.twins.edits import PARKED, QUEUED, REJECTED, STREAMED, TOOLS, of, sent_to, twin
 
 LATER = "2026-01-01T00:00:00+00:00"
+ANY_TEXT = "none/any-text/wait/unwatched"
+ANY_STREAM = "none/any-text/stream/streamed"
 PARALLEL = "interrupt/half-superstep/create/unwatched"
 SECOND_TURN = "interrupt/during-tools/create/unwatched/second-turn"
 
@@ -39,6 +42,19 @@ def cut_result(result: Any) -> Any:
     if not result or "messages" not in result:
         return result
     return of(result, messages=[of(message, content="…") for message in result["messages"]])
+
+
+def normalized(shown: Json) -> Json:
+    """Bring every text of a state into a normal form of Unicode."""
+    found = shown["values"]["messages"]
+    messages = [of(m, content=unicodedata.normalize("NFC", m["content"])) for m in found]
+    return of(shown, values=of(shown["values"], messages=messages))
+
+
+def trimmed(shown: Json) -> Json:
+    """Remove the last character of every text of a state."""
+    messages = [of(m, content=m["content"][:-1]) for m in shown["values"].get("messages", ())]
+    return of(shown, values=of(shown["values"], messages=messages))
 
 
 def cut(thread: Json) -> Json:
@@ -169,4 +185,11 @@ TWINS = [
          fact="`interrupted` for the status"),
     twin("AGR-11", "the join of an earlier run", "rollback/pending/create/unwatched/second-turn", bodies("join", "E",
          lambda values: of(values, steps=["E/agent:1"])), fact="values.steps"),
+    twin("AGR-14", "another normal form in the state", ANY_TEXT, bodies("final state", "main", normalized),
+         fact="instead of"),
+    twin("AGR-14", "a space is trimmed in the history", ANY_TEXT, bodies("final history", "main",
+         lambda entries: [trimmed(one) for one in entries]), fact="instead of"),
+    twin("AGR-14", "an escape is decoded in an event", ANY_STREAM, sent_to("A", lambda sent: [of(e,
+         data=trimmed({"values": e["data"]})["values"]) if e["event"] == "values" else e for e in sent]),
+         fact="instead of"),
 ]  # fmt: skip

@@ -12,10 +12,12 @@ from tests.conformance.twins.edits import (
     of,
     reported,
     resumes,
+    sent_to,
     twin,
 )
 
 TWO = "resume/parked/create/unwatched/two-questions"
+STREAMED = "none/parking/stream/unwatched"
 AGAIN = "resume/parked/create/unwatched/asks-again"
 
 
@@ -33,6 +35,16 @@ def asked_in(step: str) -> Callable[[Json], Json]:
         return of(state, tasks=tasks)
 
     return change
+
+
+def one_question(sent: list[Json]) -> list[Json]:
+    """Leave out the question of the tool wherever a stream shows it."""
+
+    def kept(data: Json) -> Json:
+        asked = [one for one in data["__interrupt__"] if one["value"]["step"] != "tools:1"]
+        return of(data, __interrupt__=asked)
+
+    return [of(e, data=kept(e["data"])) if "__interrupt__" in (e["data"] or {}) else e for e in sent]
 
 
 def same_ids(state: Json) -> Json:
@@ -102,4 +114,10 @@ TWINS = [
          lambda values: {name: values[name] for name in values if name != "__interrupt__"}), fact="`null`"),
     twin("HIL-16", "an empty list", "none/parking/wait/unwatched", bodies("submit", "A",
          lambda values: of(values, __interrupt__=[])), fact="`[]`"),
+    twin("HIL-17", "no question in the stream", STREAMED, sent_to("A", lambda sent: [e for e in sent
+         if "__interrupt__" not in (e["data"] or {})]), fact="no event has `__interrupt__`"),
+    twin("HIL-17", "one of two questions in the stream", f"{STREAMED}/two-questions", sent_to("A", one_question),
+         fact="tools:1"),
+    twin("HIL-17", "an event of its own", STREAMED, sent_to("A", lambda sent: [of(e, event="__interrupt__")
+         if "__interrupt__" in (e["data"] or {}) else e for e in sent]), fact="no event has `__interrupt__`"),
 ]  # fmt: skip

@@ -228,4 +228,10 @@ TWINS = [
     twin("STR-48", "no event after the tool", STREAMED, sent_to("B", lambda sent: [e for e in sent
          if not (e["event"] == "values" and e["data"]["messages"][-1]["type"] == "tool")]),
          fact="none that ends with B.result"),
+    twin("STR-08", "a replay has another event", BACK, sent_to("W", lambda sent: [of(e, event="custom")
+         if e["event"] == "updates" else e for e in sent]), fact="`custom`"),
+    twin("STR-08", "a replay has no data", BACK, sent_to("W", lambda sent: [of(e, data=None) for e in sent]),
+         fact="data"),
+    twin("STR-23", "a resumed stream has no data", BACK, sent_to("V", lambda sent: [of(e, data=None) for e in sent]),
+         fact="data"),
 ]  # fmt: skip

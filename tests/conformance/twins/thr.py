@@ -14,6 +14,7 @@ from tests.conformance.twins.edits import (
     twin,
 )
 
+CHANGED = "none/finished/create/unwatched/change-thread"
 TOGETHER = "missing-thread/created-together"
 PARKED_WAIT = "none/parking/wait/unwatched"
 THREADS = "none/finished/create/unwatched/threads"
@@ -88,4 +89,11 @@ TWINS = [
          fact="values"),
     twin("THR-34", "no values", PARKED_WAIT, bodies("final thread", "main", lambda b: of(b, values=None)),
          fact="interrupts"),
+    twin("THR-35", "refused", CHANGED, status_code("change thread", "main", 404), fact="HTTP 404"),
+    twin("THR-35", "the rest is lost", CHANGED, bodies("final thread", "main",
+         lambda b: of(b, metadata={"doubletext_title": "Weather"})), fact="Weather"),
+    twin("THR-35", "nothing is changed", CHANGED, bodies("final thread", "main",
+         lambda b: of(b, metadata={**b["metadata"], "doubletext_title": None})), fact="doubletext_title"),
+    twin("THR-35", "the values are lost", CHANGED, bodies("final thread", "main", lambda b: of(b, values=None)),
+         fact="null"),
 ]  # fmt: skip
