@@ -19,6 +19,7 @@ Modules of the suite are imported in functions, so that `pytest --help` and `--c
 
 from __future__ import annotations
 
+import gc
 import os
 import signal
 import threading
@@ -196,6 +197,23 @@ def _session(config: pytest.Config) -> Session:
             if marker not in MARKERS.values():
                 _declare(config, marker, "scenarios whose id starts with this word")
     return config.stash[SESSION]
+
+
+@pytest.hookimpl(wrapper=True)
+def pytest_collection() -> Generator[None, object, object]:
+    """Collect without the garbage collector, and let it ignore from then on what was collected."""
+    # All tests stay until the end of the run. To look at ten thousand of them again and again took the garbage collector
+    # half of the time of `--collect-only`.
+    if not gc.isenabled():
+        return (yield)
+    # An earlier run in this process may have left its tests.
+    gc.unfreeze()
+    gc.disable()
+    try:
+        return (yield)
+    finally:
+        gc.freeze()
+        gc.enable()
 
 
 def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
