@@ -23,7 +23,7 @@ import gc
 import os
 import signal
 import threading
-from functools import cache
+from functools import cache, partial
 from pathlib import Path
 from types import SimpleNamespace
 from typing import TYPE_CHECKING, Any, TypeVar
@@ -65,6 +65,9 @@ WHOLE_RUNS = (
 
 TERMINATED = "terminated by SIGTERM"
 """The reason for an end by SIGTERM, in the summary and the report."""
+
+GARBAGE = (50_000, 20, 100)
+"""The thresholds of the garbage collector while the tests run. A play leaves some ten thousand objects."""
 
 OPTIONS: pytest.StashKey[Options] = pytest.StashKey()
 SESSION: pytest.StashKey[Session] = pytest.StashKey()
@@ -200,10 +203,10 @@ def _session(config: pytest.Config) -> Session:
 
 
 @pytest.hookimpl(wrapper=True)
-def pytest_collection() -> Generator[None, object, object]:
-    """Collect without the garbage collector, and let it ignore from then on what was collected."""
-    # All tests stay until the end of the run. To look at ten thousand of them again and again took the garbage collector
-    # half of the time of `--collect-only`.
+def pytest_collection(session: pytest.Session) -> Generator[None, object, object]:
+    """Collect without the garbage collector, which ignores from then on what was collected, and works less often."""
+    # All tests stay until the end of the run, and so do their reports. The garbage collector looked at them again and
+    # again, which took half of the time of `--collect-only` and a tenth of that of a whole run.
     if not gc.isenabled():
         return (yield)
     # An earlier run in this process may have left its tests.
@@ -213,6 +216,8 @@ def pytest_collection() -> Generator[None, object, object]:
         return (yield)
     finally:
         gc.freeze()
+        session.config.add_cleanup(partial(gc.set_threshold, *gc.get_threshold()))
+        gc.set_threshold(*GARBAGE)
         gc.enable()
 
 

@@ -36,7 +36,7 @@ def owners(nodeids: Iterable[str], workers: int) -> dict[str, int]:
 
 
 def share(config: pytest.Config, items: Sequence[pytest.Item]) -> list[pytest.Item]:
-    """Return the tests of the scenarios that this worker plays. In a run without shares there are none."""
+    """Return the tests of the scenarios that this worker plays. The list is empty in a run without shares."""
     given: dict[str, Any] = getattr(config, "workerinput", {})
     if not given.get(SHARE):
         return []
@@ -104,7 +104,7 @@ class ScenarioScheduling(LoadScopeScheduling):  # type: ignore[misc]  # xdist's 
 
 
 class _Places(list[str]):
-    """A list of ids that finds each at once. xdist looks up every test by a search from the beginning."""
+    """A list of ids that finds each at once. xdist searches for each id from the beginning of the list."""
 
     def __init__(self, ids: Iterable[str]) -> None:
         super().__init__(ids)

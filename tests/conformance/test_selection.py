@@ -6,6 +6,7 @@ import gc
 import re
 from collections.abc import Callable
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 
 import pytest
@@ -154,7 +155,10 @@ async def test_a_marker_of_an_unrelated_project_is_its_own(tmp_path: Path) -> No
 
 
 def test_the_garbage_collector_ignores_what_was_collected_and_works_again() -> None:
-    collecting: Any = pytest_plugin.pytest_collection()
+    cleanups: list[Callable[[], object]] = []
+    session: Any = SimpleNamespace(config=SimpleNamespace(add_cleanup=cleanups.append))
+    collecting: Any = pytest_plugin.pytest_collection(session)
+    before = gc.get_threshold()
     try:
         next(collecting)
         assert not gc.isenabled()
@@ -162,6 +166,10 @@ def test_the_garbage_collector_ignores_what_was_collected_and_works_again() -> N
             collecting.send(None)
         assert gc.isenabled()
         assert gc.get_freeze_count() > 0
+        assert gc.get_threshold() == pytest_plugin.GARBAGE
+        for cleanup in cleanups:
+            cleanup()
+        assert gc.get_threshold() == before
     finally:
         gc.enable()
         gc.unfreeze()
