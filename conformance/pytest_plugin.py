@@ -19,10 +19,11 @@ Modules of the suite are imported in functions, so that `pytest --help` and `--c
 
 from __future__ import annotations
 
+import gc
 import os
 import signal
 import threading
-from functools import cache
+from functools import cache, partial
 from pathlib import Path
 from types import SimpleNamespace
 from typing import TYPE_CHECKING, Any, TypeVar
@@ -32,7 +33,7 @@ import pytest
 from conformance.requirements.areas import AREAS, MARKERS
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Generator
+    from collections.abc import Callable, Generator, Sequence
 
     from conformance.session.options import Options
     from conformance.session.session import Case, CaseResult, Session
@@ -64,6 +65,9 @@ WHOLE_RUNS = (
 
 TERMINATED = "terminated by SIGTERM"
 """The reason for an end by SIGTERM, in the summary and the report."""
+
+GARBAGE = (50_000, 20, 100)
+"""The thresholds of the garbage collector while the tests run. A play leaves some ten thousand objects."""
 
 OPTIONS: pytest.StashKey[Options] = pytest.StashKey()
 SESSION: pytest.StashKey[Session] = pytest.StashKey()
@@ -198,6 +202,25 @@ def _session(config: pytest.Config) -> Session:
     return config.stash[SESSION]
 
 
+@pytest.hookimpl(wrapper=True)
+def pytest_collection(session: pytest.Session) -> Generator[None, object, object]:
+    """Collect without the garbage collector, which ignores from then on what was collected, and works less often."""
+    # All tests stay until the end of the run, and so do their reports. The garbage collector looked at them again and
+    # again, which took half of the time of `--collect-only` and a tenth of that of a whole run.
+    if not gc.isenabled():
+        return (yield)
+    # An earlier run in this process may have left its tests.
+    gc.unfreeze()
+    gc.disable()
+    try:
+        return (yield)
+    finally:
+        gc.freeze()
+        session.config.add_cleanup(partial(gc.set_threshold, *gc.get_threshold()))
+        gc.set_threshold(*GARBAGE)
+        gc.enable()
+
+
 def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
     """Generate a test for each scenario of the module's FAMILIES and each requirement that it shows.
 
@@ -258,27 +281,42 @@ def _explores(item: pytest.Item) -> bool:
 
 def pytest_collection_finish(session: pytest.Session) -> None:
     """Start to play the selected scenarios, ahead of the tests that wait for them."""
-    # xdist's controller plays nothing. A worker collects all tests and learns only later which of them it gets, so
-    # there each test starts its own play.
-    distributed = hasattr(session.config, "workerinput") or session.config.getoption("dist", "no") != "no"
-    option = session.config.option
+    config, option = session.config, session.config.option
+    if SESSION not in config.stash or option.collectonly:
+        return
+    suite = config.stash[SESSION]
     # `--setup-show` and its kind show the steps of pytest, which `RunTest` leaves out.
-    if SESSION in session.config.stash and not (option.collectonly or option.setupshow):
+    if not option.setupshow:
         from conformance.session.runtest import RunTest
 
-        accept = session.config.stash[SESSION].accept
-        plugin = RunTest(session.config, lambda case: _or_exit(lambda: accept(case)), _conclude)
-        session.config.pluginmanager.register(plugin, "doubletext-runtest")
-    if SESSION in session.config.stash and not option.collectonly and not distributed:
-        from conformance.session import order, progress
+        plugin = RunTest(config, lambda case: _or_exit(lambda: suite.accept(case)), _conclude)
+        config.pluginmanager.register(plugin, "doubletext-runtest")
+    # xdist's controller plays nothing. A worker may get any of the tests that it has collected, and each starts its own
+    # play, except where the worker has a share.
+    if hasattr(config, "workerinput"):
+        from conformance.session.xdist import share
 
-        suite = session.config.stash[SESSION]
-        suite.begin([case for item in session.items if (case := order.case_of(item)) is not None])
-        session.config.pluginmanager.register(order.Order(session.items, suite.first_over), "doubletext-order")
-        shown = progress.scenarios_of(session.items)
-        # Named like a scenario, with the deployment in front where there are several.
-        shown |= {item.nodeid: f"{item.callspec.id}::{EXPLORATION}" for item in session.items if _explores(item)}  # type: ignore[attr-defined]
-        progress.register(session.config, shown)
+        suite.begin(_cases(share(config, session.items)))
+    elif config.getoption("dist", "no") == "no":
+        _play_in_order(session, suite)
+
+
+def _play_in_order(session: pytest.Session, suite: Session) -> None:
+    """Start all plays of a run in one process, and order its tests by the ends of the plays."""
+    from conformance.session import order, progress
+
+    suite.begin(_cases(session.items))
+    session.config.pluginmanager.register(order.Order(session.items, suite.first_over), "doubletext-order")
+    shown = progress.scenarios_of(session.items)
+    # Named like a scenario, with the deployment in front where there are several.
+    shown |= {item.nodeid: f"{item.callspec.id}::{EXPLORATION}" for item in session.items if _explores(item)}  # type: ignore[attr-defined]
+    progress.register(session.config, shown)
+
+
+def _cases(items: Sequence[pytest.Item]) -> list[Case]:
+    from conformance.session.order import case_of
+
+    return [case for item in items if (case := case_of(item)) is not None]
 
 
 @pytest.hookimpl(wrapper=True)
@@ -350,7 +388,20 @@ def pytest_xdist_make_scheduler(config: pytest.Config, log: Any) -> object | Non
         return None
     from conformance.session.xdist import ScenarioScheduling
 
-    return ScenarioScheduling(config, log)
+    return ScenarioScheduling(config, log, shared=_is_shared(config))
+
+
+@pytest.hookimpl(optionalhook=True)
+def pytest_configure_node(node: Any) -> None:
+    """Let a worker of xdist know that it has a share of the scenarios."""
+    from conformance.session.xdist import SHARE
+
+    node.workerinput[SHARE] = _is_shared(node.config)
+
+
+def _is_shared(config: pytest.Config) -> bool:
+    """Return whether each worker of xdist plays a share of the scenarios, on a mock of its own."""
+    return config.getoption("dist", "no") == "load" and not _options(config).urls
 
 
 # Last: xdist's controller still receives records while it shuts its workers down in this hook.

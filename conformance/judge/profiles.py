@@ -54,7 +54,7 @@ class Known(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=Tru
 
     def covers(self, requirement_id: str, scenario_id: str) -> bool:
         """Return whether this entry declares the failure of this requirement in this scenario."""
-        return requirement_id in self.requirements and any(fnmatchcase(scenario_id, one) for one in self.patterns)
+        return requirement_id in self.requirements and registry.matches(scenario_id, self.patterns)
 
 
 class Absent(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
@@ -92,7 +92,7 @@ class Absent(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=Tr
 
     def covers_scenario(self, scenario_id: str) -> bool:
         """Return whether the scenario needs what the deployment does not offer."""
-        matches = any(fnmatchcase(scenario_id, one) for one in self.patterns)
+        matches = registry.matches(scenario_id, self.patterns)
         return matches and (not self.strategy or scenario_id in using(self.strategy))
 
 
@@ -333,21 +333,19 @@ def _problems_of_absence(absent: Absent) -> Iterator[tuple[str, str]]:
 def _problems_of(known: Known) -> Iterator[tuple[str, str]]:
     """Yield the key and the text of every problem of a declaration of known failures."""
     named = ", ".join(known.requirements)
+    patterns = known.patterns
     if not known.requirements:
         yield "requirements", "a known failure needs at least one requirement"
     for name in known.requirements:
         if problem := _unknown(name):
             yield "requirements", problem
-        elif registry.load().get(name).level == "PROFILE":
+        elif (requirement := registry.load().get(name)).level == "PROFILE":
             yield (
                 "requirements",
                 f"{name} is a documented freedom and cannot be a known failure. Declare the choice under [freedoms], "
                 "or under [[absent]] that the feature does not exist",
             )
-        elif not any(
-            known.covers(name, scenario.id) and registry.load().get(name).applies_to(scenario.id)
-            for scenario in catalogue()
-        ):
+        elif not any(registry.matches(one.id, patterns) and requirement.applies_to(one.id) for one in catalogue()):
             shown = "`, `".join(known.patterns)
             yield "scenario", f"`{shown}` matches no scenario in which {name} is judged"
     applicable = [registry.load().get(name) for name in known.requirements if not _unknown(name)]

@@ -33,7 +33,12 @@ SUITE = SuiteInfo("doubletext", "test", registry.load().revision)
 
 
 def play_catalogue() -> dict[str, Transcript]:
-    """Play every scenario once against one mock.
+    """Play every scenario once against one mock."""
+    return play(catalogue())
+
+
+def play(scenarios: Sequence[Scenario]) -> dict[str, Transcript]:
+    """Play these scenarios once, against one mock.
 
     The timeless loop makes the records the same every time.
     """
@@ -45,19 +50,20 @@ def play_catalogue() -> dict[str, Transcript]:
             async with serving(clock=RealClock()) as url, transport() as connections:
                 target = target_at(url)
                 await target.examine(connections, witness, SUITE)
-                return {s.id: await target.play(s, connections, witness, SUITE) for s in catalogue()}
+                return {s.id: await target.play(s, connections, witness, SUITE) for s in scenarios}
         finally:
             await witness.stop()
 
     return timeless.run(work())
 
 
-def play(scenarios: Sequence[Scenario]) -> dict[str, Transcript]:
-    """Play these scenarios once, against a mock of their own."""
+def play_in_real_time(*names: str) -> dict[str, Transcript]:
+    """Play the scenarios with these ids once, as a run of the suite does."""
     pool = PlayPool(suite=SUITE, jobs=8, witness_host=None)
     pool.start()
     try:
         target = target_at(pool.embed_mock())
+        scenarios = [scenario for scenario in catalogue() if scenario.id in names]
         pool.begin(target, scenarios)
         return {scenario.id: pool.transcript(target, scenario) for scenario in scenarios}
     finally:

@@ -116,6 +116,8 @@ def test_a_play_is_repeated_until_nothing_is_lost(times: int, monkeypatch: pytes
         return hit
 
     monkeypatch.setattr("conformance.session.players.Witness", lambda *_: Deaf(lost))
+    # A play waits for a lost report until a deadline passes.
+    monkeypatch.setattr("asyncio.new_event_loop", timeless.TimelessLoop)
     pool = PlayPool(suite=SUITE, jobs=1, witness_host=None)
     pool.start()
     try:

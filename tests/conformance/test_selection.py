@@ -2,12 +2,16 @@
 
 from __future__ import annotations
 
+import gc
 import re
 from collections.abc import Callable
 from pathlib import Path
+from types import SimpleNamespace
+from typing import Any
 
 import pytest
 
+from conformance import pytest_plugin
 from conformance.requirements import registry
 from conformance.requirements.areas import MARKERS
 from conformance.scenarios.catalogue import catalogue
@@ -148,3 +152,24 @@ async def test_a_marker_of_an_unrelated_project_is_its_own(tmp_path: Path) -> No
     run = await run_suite("--strict-markers", suite=(), cwd=tmp_path)
     assert run.code == pytest.ExitCode.INTERRUPTED
     assert "'streams' not found in `markers` configuration option" in run.output
+
+
+def test_the_garbage_collector_ignores_what_was_collected_and_works_again() -> None:
+    cleanups: list[Callable[[], object]] = []
+    session: Any = SimpleNamespace(config=SimpleNamespace(add_cleanup=cleanups.append))
+    collecting: Any = pytest_plugin.pytest_collection(session)
+    before = gc.get_threshold()
+    try:
+        next(collecting)
+        assert not gc.isenabled()
+        with pytest.raises(StopIteration):
+            collecting.send(None)
+        assert gc.isenabled()
+        assert gc.get_freeze_count() > 0
+        assert gc.get_threshold() == pytest_plugin.GARBAGE
+        for cleanup in cleanups:
+            cleanup()
+        assert gc.get_threshold() == before
+    finally:
+        gc.enable()
+        gc.unfreeze()

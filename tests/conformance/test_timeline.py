@@ -11,14 +11,14 @@ from conformance.judge.play import Play
 from conformance.report.html.templating import environment
 from conformance.report.timeline import CHANGES, LEFT, RIGHT, Scale, Timeline, draw
 from conformance.transcript.transcript import Transcript
-from tests.conformance.plays import bodies, edited, history, play_named, status_code
+from tests.conformance.plays import bodies, edited, history, play_in_real_time, status_code
 from tests.conformance.reports import NAMES, TOOLS, broken
 from tests.conformance.twins.edits import late_checkpoint
 
 
 @pytest.fixture(scope="module")
 def plays() -> dict[str, Transcript]:
-    return play_named(*NAMES)
+    return play_in_real_time(*NAMES)
 
 
 def picture(transcript: Transcript) -> Timeline:

@@ -19,7 +19,7 @@ import httpx
 from langgraph_sdk import get_client
 from langgraph_sdk.client import LangGraphClient
 
-from tests.reference.drawn import GRAPH, SECONDS, Named, filled, made, shape
+from tests.reference.drawn import GRAPH, SECONDS, Named, filled, made, made_several, shape
 
 SEED: Final = 15
 EACH: Final = 4
@@ -303,6 +303,11 @@ class Server:
     def __init__(self, client: LangGraphClient, http: httpx.AsyncClient) -> None:
         self._client = client
         self._http = http
+        self._made: list[dict[str, str]] = []
+
+    async def prepare(self, count: int) -> None:
+        """Make the objects of the next requests."""
+        self._made = await made_several(self._client, count)
 
     async def description(self) -> dict[str, Any]:
         """Return the OpenAPI document that the server publishes."""
@@ -311,7 +316,7 @@ class Server:
 
     async def answer(self, request: Request) -> tuple[int, Any]:
         """Return the status and the shape of a response: its fields, or the kinds of its events."""
-        ids = await made(self._client)
+        ids = self._made.pop() if self._made else await made(self._client)
         parts = {name: quote(str(one), safe="") for name, one in filled(request.parts, ids).items()}
         content = json.dumps(filled(request.body, ids)) if request.has_body else None
         response = await self._http.request(

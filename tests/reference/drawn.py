@@ -30,6 +30,8 @@ LEFT_OUT: Final = {
 }
 """The methods that are not drawn, each with the reason."""
 SECONDS: Final = 20.0
+AT_ONCE: Final = 10
+"""The number of runs that the servers of these tests execute at a time."""
 UNKNOWN: Final = "00000000-0000-4000-8000-{:08x}dead"
 """The ids that nothing has, another for each request: a run may create the thread that it names."""
 _FREE: Final = frozenset(
@@ -179,10 +181,15 @@ class Server:
         self._url = url
         self._client = client
         self._sync_client = sync_client
+        self._made: list[dict[str, str]] = []
+
+    async def prepare(self, count: int) -> None:
+        """Make the objects of the next requests."""
+        self._made = await made_several(self._client, count)
 
     async def answer(self, request: Request) -> tuple[Any, Any]:
         """Return the status of an answer, or the name of an exception, and its shape."""
-        ids = await made(self._client)
+        ids = self._made.pop() if self._made else await made(self._client)
         arguments = filled(request.arguments, ids)
         call = self._by_sync_client if request.by_sync_client else self._by_client
         try:
@@ -236,6 +243,17 @@ async def made(client: LangGraphClient) -> dict[str, str]:
         "checkpoint_id": str(state["checkpoint"]["checkpoint_id"]),
         "cron_id": cron["cron_id"],
     }
+
+
+async def made_several(client: LangGraphClient, count: int) -> list[dict[str, str]]:
+    """Make the objects of this many requests, for each of which `langgraph dev` lets a run wait for up to a second."""
+    free = asyncio.Semaphore(AT_ONCE)
+
+    async def one() -> dict[str, str]:
+        async with free:
+            return await made(client)
+
+    return await asyncio.gather(*(one() for _ in range(count)))
 
 
 def filled(value: Any, ids: dict[str, str]) -> Any:
