@@ -69,6 +69,8 @@ TERMINATED = "terminated by SIGTERM"
 GARBAGE = (50_000, 20, 100)
 """The thresholds of the garbage collector while the tests run. A play leaves some ten thousand objects."""
 
+COLLECTING: pytest.StashKey[bool] = pytest.StashKey()
+"""True if the garbage collector was stopped for the collection."""
 OPTIONS: pytest.StashKey[Options] = pytest.StashKey()
 SESSION: pytest.StashKey[Session] = pytest.StashKey()
 RECORD: pytest.StashKey[dict[str, Any]] = pytest.StashKey()
@@ -204,21 +206,29 @@ def _session(config: pytest.Config) -> Session:
 
 @pytest.hookimpl(wrapper=True)
 def pytest_collection(session: pytest.Session) -> Generator[None, object, object]:
-    """Collect without the garbage collector, which ignores from then on what was collected, and works less often."""
-    # All tests stay until the end of the run, and so do their reports. The garbage collector looked at them again and
-    # again, which took half of the time of `--collect-only` and a tenth of that of a whole run.
-    if not gc.isenabled():
-        return (yield)
-    # An earlier run in this process may have left its tests.
-    gc.unfreeze()
-    gc.disable()
+    """Let the garbage collector ignore the tests of the suite once they are collected, and work less often."""
     try:
         return (yield)
     finally:
-        gc.freeze()
-        session.config.add_cleanup(partial(gc.set_threshold, *gc.get_threshold()))
-        gc.set_threshold(*GARBAGE)
-        gc.enable()
+        if session.config.stash.get(COLLECTING, False):
+            gc.freeze()
+            session.config.add_cleanup(partial(gc.set_threshold, *gc.get_threshold()))
+            gc.set_threshold(*GARBAGE)
+            gc.enable()
+
+
+def _collect_without_garbage_collector(config: pytest.Config) -> None:
+    """Stop the garbage collector from the first test of the suite to the end of the collection.
+
+    Runs without a test of the suite, in an environment in which doubletext is installed, keep theirs.
+    """
+    # All tests stay until the end of the run, and so do their reports. The garbage collector searched them again and
+    # again, which took half of the time of `--collect-only` and a tenth of that of a whole run.
+    if gc.isenabled():
+        config.stash[COLLECTING] = True
+        # An earlier run in this process may have left its tests.
+        gc.unfreeze()
+        gc.disable()
 
 
 def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
@@ -236,6 +246,7 @@ def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
         )
     if "conformance_case" not in metafunc.fixturenames:
         return
+    _collect_without_garbage_collector(metafunc.config)
     cases = _session(metafunc.config).cases(metafunc.module.FAMILIES)
     metafunc.parametrize(
         "conformance_case",

@@ -7,7 +7,7 @@ import re
 from collections.abc import Callable
 from pathlib import Path
 from types import SimpleNamespace
-from typing import Any
+from typing import Any, cast
 
 import pytest
 
@@ -156,11 +156,13 @@ async def test_a_marker_of_an_unrelated_project_is_its_own(tmp_path: Path) -> No
 
 def test_the_garbage_collector_ignores_what_was_collected_and_works_again() -> None:
     cleanups: list[Callable[[], object]] = []
-    session: Any = SimpleNamespace(config=SimpleNamespace(add_cleanup=cleanups.append))
-    collecting: Any = pytest_plugin.pytest_collection(session)
+    config: Any = SimpleNamespace(add_cleanup=cleanups.append, stash=pytest.Stash())
+    collecting: Any = pytest_plugin.pytest_collection(cast(Any, SimpleNamespace(config=config)))
     before = gc.get_threshold()
     try:
         next(collecting)
+        assert gc.isenabled()
+        pytest_plugin._collect_without_garbage_collector(config)
         assert not gc.isenabled()
         with pytest.raises(StopIteration):
             collecting.send(None)
@@ -173,3 +175,12 @@ def test_the_garbage_collector_ignores_what_was_collected_and_works_again() -> N
     finally:
         gc.enable()
         gc.unfreeze()
+
+
+async def test_an_unrelated_project_keeps_its_garbage_collector(tmp_path: Path) -> None:
+    (tmp_path / "test_mine.py").write_text(
+        "import gc\nat_import = gc.isenabled()\n"
+        f"def test_mine(): assert at_import and gc.get_threshold() != {pytest_plugin.GARBAGE}\n"
+    )
+    run = await run_suite("-p", "no:xdist", suite=(), cwd=tmp_path)
+    assert run.code == pytest.ExitCode.OK, run.output
