@@ -120,8 +120,13 @@ def _require_mock() -> None:
 
 
 def _named(text: str) -> tuple[str | None, str]:
-    """Split `NAME=URL`. The name is None for a URL alone."""
+    """Split `NAME=URL`. The name is None for a URL alone. Raise UsageError for a name that names no file."""
     found = _NAMED.fullmatch(text)
+    if found is None and (other := re.match(r"([^=:/?#@]*)=https?:", text)) is not None:
+        raise pytest.UsageError(
+            f"--deployment-url: `{snippet(other[1])}` is no name for a deployment. A name has letters, digits, `.`, "
+            "`_` and `-`, and begins with a letter or a digit"
+        )
     return (found[1], found[2]) if found else (None, text)
 
 

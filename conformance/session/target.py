@@ -353,10 +353,11 @@ def _problem_with_the_start(play: Play, assistant: str) -> str | None:
         return f"POST /threads at {play.transcript.target.url}: {answers.describe(created, 'thread_id')}"
     submission = play.submission("A")
     if not submission.ok:
-        problem = f"a run of the agent `{assistant}` could not be created: {answers.describe(submission, 'run_id')}"
         # Another refusal has another reason, and its text states it.
         response = submission.response
-        named = response is not None and re.search("assistant|graph", str(response.body), re.IGNORECASE)
+        named = response is not None and bool(re.search("assistant|graph", str(response.body), re.IGNORECASE))
+        described = answers.describe(submission, "run_id", explained=named)
+        problem = f"a run of the agent `{assistant}` could not be created: {described}"
         if named or (response is not None and response.status == 404):
             return f"{problem}; is the probe agent deployed under this name (--deployment-assistant)?"
         tried = [moment.how for moment, _, _ in play.adaptations]

@@ -491,7 +491,7 @@ CASES: list[tuple[str, str, dict[str, str]]] = [
     ("page_names_itself", "cron/listed", {"CLI-15": "`0`"}),
     ("ids_in_capitals", TOOLS, {"AGR-13": "for the run_id in"}),
     ("attempts_from_zero", STREAMED, {"STR-50": "`0`"}),
-    ("interrupts_left_out", TOOLS, {"SHP-09": "no such field in `interrupts`"}),
+    ("interrupts_left_out", TOOLS, {"SHP-09": "no `interrupts`"}),
     ("waited_cancel_accepted", "cancel/during-tools/interrupt/unwatched/waited", {"SHP-06": "HTTP 202"}),
     ("wait_without_question", "none/parking/wait/unwatched", {"HIL-16": "`null`"}),
     ("preflight_allows_nothing", "none/finished/create/unwatched/other-origin", {"CLI-11": "headers ``"}),
