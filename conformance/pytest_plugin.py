@@ -128,7 +128,7 @@ class _Reports:
         # The same expansions as pytest's own, which writes to `~/junit.xml` and `$DIR/junit.xml`.
         file = Path(os.path.expandvars(path)).expanduser()
         if self._found:
-            junit.name_by_requirement(file)
+            junit.name_by_requirement(file, session.config.stash.get(INCOMPLETE, None))
         elif (reason := session.config.stash.get(UNJUDGED, None)) is not None:
             junit.add_error(file, reason)
 
@@ -256,6 +256,8 @@ def _explores(item: pytest.Item) -> bool:
     return item.get_closest_marker(EXPLORATION) is not None
 
 
+# First: pytest's own reporter asks in this hook for the line on what a resumed run has to play.
+@pytest.hookimpl(tryfirst=True)
 def pytest_collection_finish(session: pytest.Session) -> None:
     """Start to play the selected scenarios, ahead of the tests that wait for them."""
     # xdist's controller plays nothing. A worker collects all tests and learns only later which of them it gets, so
@@ -279,6 +281,12 @@ def pytest_collection_finish(session: pytest.Session) -> None:
         # Named like a scenario, with the deployment in front where there are several.
         shown |= {item.nodeid: f"{item.callspec.id}::{EXPLORATION}" for item in session.items if _explores(item)}  # type: ignore[attr-defined]
         progress.register(session.config, shown)
+
+
+def pytest_report_collectionfinish(config: pytest.Config) -> list[str]:
+    """Return the line on what a run that resumes another has to play."""
+    # With xdist each worker finds out for itself, when it is given a test.
+    return config.stash[SESSION].resumption() if SESSION in config.stash else []
 
 
 @pytest.hookimpl(wrapper=True)
@@ -361,6 +369,8 @@ def pytest_sessionfinish(session: pytest.Session, exitstatus: int) -> None:
     if SESSION in config.stash:
         config.stash[SESSION].close()
     incomplete = _incomplete(session, exitstatus)
+    if incomplete is not None:
+        config.stash[INCOMPLETE] = incomplete
     records = config.stash[FOUND]
     # A run that ends while pytest collects its files may have no session yet.
     if not records and incomplete is not None and (SESSION in config.stash or _options(config).folder):
@@ -435,6 +445,9 @@ def pytest_unconfigure(config: pytest.Config) -> None:
 
 ENDS: pytest.StashKey[Callable[[int, Any], None]] = pytest.StashKey()
 FINDINGS: pytest.StashKey[Any] = pytest.StashKey()
+INCOMPLETE: pytest.StashKey[str] = pytest.StashKey()
+"""The reason why the run ended before its time."""
+
 UNJUDGED: pytest.StashKey[str] = pytest.StashKey()
 """The reason why a run ended before its first verdict."""
 

@@ -119,6 +119,13 @@ class Session:
         for position, scenarios in missing.items():
             self._pool.begin(self._targets[position], scenarios)
 
+    def resumption(self) -> list[str]:
+        """Return the line on what the run that this one resumes has played, or no line."""
+        if self.options.resume is None or not self._unjudged:
+            return []
+        kept, selected = len(self._resumed), len(self._unjudged)
+        return [f"resumed: {kept} of {selected} scenarios are judged from {self.options.resume}, the others are played"]
+
     def first_over(self, cases: Sequence[Case]) -> int:
         """Wait until the play of one of these cases is over, and return the index of the case."""
         for index, case in enumerate(cases):
