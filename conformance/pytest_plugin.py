@@ -284,9 +284,9 @@ def pytest_collection_finish(session: pytest.Session) -> None:
 
 
 def pytest_report_collectionfinish(config: pytest.Config) -> list[str]:
-    """Return the line on what a run that resumes another has to play."""
+    """Return what a run that resumes another has to play, and that deployments are examined before any verdict."""
     # With xdist each worker finds out for itself, when it is given a test.
-    return config.stash[SESSION].resumption() if SESSION in config.stash else []
+    return config.stash[SESSION].beginning() if SESSION in config.stash and not config.option.collectonly else []
 
 
 @pytest.hookimpl(wrapper=True)

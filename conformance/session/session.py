@@ -119,12 +119,17 @@ class Session:
         for position, scenarios in missing.items():
             self._pool.begin(self._targets[position], scenarios)
 
-    def resumption(self) -> list[str]:
-        """Return the line on what the run that this one resumes has played, or no line."""
-        if self.options.resume is None or not self._unjudged:
-            return []
+    def beginning(self) -> list[str]:
+        """Return the lines on what happens before the first verdict, which may take long on a slow deployment."""
         kept, selected = len(self._resumed), len(self._unjudged)
-        return [f"resumed: {kept} of {selected} scenarios are judged from {self.options.resume}, the others are played"]
+        lines = []
+        if self.options.resume is not None and selected:
+            from_there = f"are judged from {self.options.resume}, the others are played"
+            lines.append(f"resumed: {kept} of {selected} scenarios {from_there}")
+        # The embedded mock takes less than a second.
+        if self.options.urls and selected > kept:
+            lines.append("examining the deployment with a few plain runs, before the first verdict")
+        return lines
 
     def first_over(self, cases: Sequence[Case]) -> int:
         """Wait until the play of one of these cases is over, and return the index of the case."""

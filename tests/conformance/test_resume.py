@@ -94,6 +94,7 @@ async def test_a_terminated_run_leaves_a_report_and_is_resumed(tmp_path: Path) -
         there.held[second].set()
         run = await run_suite(*options, f"--conformance-resume={folder}")
         assert run.code == 1, run.output
+        assert "examining the deployment with a few plain runs, before the first verdict" in run.output
         assert f"resumed: 1 of 2 scenarios are judged from {folder}, the others are played" in run.output
         # The first scenario is judged again by its transcript, and not played again.
         assert there.scenarios[PLAINEST] == 1

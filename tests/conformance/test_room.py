@@ -190,6 +190,14 @@ def test_a_run_that_found_no_worker_is_played_again_alone(pool: PlayPool, monkey
         assert play.final_status("A") == "success"
 
 
+@pytest.mark.parametrize(("limit", "noted"), [(0.0, True), (60.0, False)])
+def test_a_slow_deployment_is_noted(pool: PlayPool, monkeypatch: pytest.MonkeyPatch, limit: float, noted: bool) -> None:
+    monkeypatch.setattr("conformance.session.target.SLOW", limit)
+    target = deployed(pool)
+    pool.transcript(target, BY_ID[PLAINEST])
+    assert any("answers a reading of a status after" in note for note in target.notes) is noted
+
+
 @pytest.mark.parametrize(("at_the_end", "blamed"), [(False, False), (True, True)])
 def test_a_run_that_waits_for_another_of_its_thread_lacks_no_worker(
     pool: PlayPool, at_the_end: bool, blamed: bool
