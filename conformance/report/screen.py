@@ -82,6 +82,17 @@ def reasons(word: str, results: Sequence[Result], most: int = SHOWN) -> list[str
     return [visible(line) for line in lines]
 
 
+def stale(entries: Sequence[str], most: int = SHOWN) -> list[str]:
+    """Return one line for every stale entry of the profile. `most` is the number that is listed, the rest is counted.
+
+    A profile of another server, or of an old version, may have hundreds.
+    """
+    lines = [f"stale: {entry}" for entry in entries[:most]]
+    if len(entries) > most:
+        lines.append(f"… and {len(entries) - most} more stale; -v shows all, and so does the report")
+    return [visible(line) for line in lines]
+
+
 def workers(number: int) -> str:
     """Return the line on the workers that were found."""
     if number == 1:

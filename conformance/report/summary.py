@@ -210,8 +210,10 @@ class Findings:
                 terminal.line(
                     f"{len(known)} of these verdicts are known failures, declared by profile {target.profile}"
                 )
-            for entry in deployment.stale:
-                terminal.line(f"stale: {entry}", red=True)
+            for line in screen.stale(
+                deployment.stale, len(deployment.stale) if terminal.verbosity > 0 else screen.SHOWN
+            ):
+                terminal.line(line, red=True)
             if not deployment.judged:
                 terminal.line("nothing was judged, so the run fails; the reasons are listed above", red=True)
             if self._incomplete is not None:

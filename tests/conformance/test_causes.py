@@ -112,6 +112,13 @@ def test_the_clearest_failure_states_the_fewest_facts() -> None:
     assert [failure.scenario for failure in group.results] == [other, plain]
 
 
+def test_ten_stale_entries_are_listed() -> None:
+    lines = screen.stale([f"INT-{number:02} passes" for number in range(12)])
+    assert len(lines) == screen.SHOWN + 1
+    assert lines[-1] == "… and 2 more stale; -v shows all, and so does the report"
+    assert screen.stale(["INT-02 passes"]) == ["stale: INT-02 passes"]
+
+
 def test_reasons_are_cut_and_few_of_them_are_listed() -> None:
     found = [
         msgspec.structs.replace(result("INT-02", "INCONCLUSIVE"), reason=f"{number}: " + "b" * 1000)
