@@ -89,8 +89,9 @@ def parse(option: argparse.Namespace, *, distributed: bool = False) -> Options:
         | _headers(option.deployment_header or [], "--deployment-header"),
         profile=profile,
         strict=option.conformance_strict,
-        folder=_folder(option.conformance_report or option.conformance_resume),
+        # Before `folder`, which makes a folder that is not there. It would then pass for that of a run.
         resume=_resume(option.conformance_resume),
+        folder=_folder(option.conformance_report or option.conformance_resume),
         deadlines=Deadlines().scaled(_scale(option.conformance_deadline_scale)),
         jobs=_jobs(option.conformance_jobs, embedded=not urls, distributed=distributed),
         witness_host=_witness_host(option.conformance_witness_host),

@@ -211,8 +211,13 @@ def test_a_program_that_runs_the_suite_gets_its_signal_back() -> None:
     assert done.returncode == 0, done.stdout + done.stderr
 
 
-async def test_a_folder_without_transcripts_cannot_be_resumed(tmp_path: Path) -> None:
-    (tmp_path / "notes.txt").touch()
-    run = await run_suite(f"--conformance-resume={tmp_path}", "-k", "nothing")
+@pytest.mark.parametrize("there", [True, False])
+async def test_a_folder_without_transcripts_cannot_be_resumed(tmp_path: Path, there: bool) -> None:
+    folder = tmp_path / "report"
+    if there:
+        folder.mkdir()
+        (folder / "notes.txt").touch()
+    run = await run_suite(f"--conformance-resume={folder}", "-k", "nothing")
     assert run.code == 4
-    assert f"ERROR: --conformance-resume: {tmp_path} has no transcripts. Give the folder of a run with" in run.output
+    assert f"ERROR: --conformance-resume: {folder} has no transcripts. Give the folder of a run with" in run.output
+    assert folder.exists() is there
