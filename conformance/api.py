@@ -109,6 +109,28 @@ def objects(value: Any) -> list[dict[str, Any]]:
     return [one for one in value if isinstance(one, dict)] if isinstance(value, list) else []
 
 
+def namesake(value: Any, name: str, depth: int = 2) -> str | None:
+    """Return the path to a field of the same name elsewhere in an object, in another spelling or in an inner object.
+
+    It helps a user whose server puts an object into an envelope, or names its fields in camel case.
+    """
+    if not isinstance(value, dict):
+        return None
+    for key in value:
+        if key != name and _plain(key) == _plain(name):
+            return str(key)
+    for key, inner in value.items() if depth else ():
+        if isinstance(inner, dict):
+            found = name if name in inner else namesake(inner, name, depth - 1)
+            if found is not None:
+                return f"{key}.{found}"
+    return None
+
+
+def _plain(name: str) -> str:
+    return re.sub(r"[^a-z0-9]", "", name.lower())
+
+
 def again(purpose: str) -> str:
     """Return the purpose of a request that the official client sends by itself, for example after a cut stream."""
     return f"{purpose} again"

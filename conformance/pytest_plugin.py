@@ -134,7 +134,7 @@ class _Reports:
         # The same expansions as pytest's own, which writes to `~/junit.xml` and `$DIR/junit.xml`.
         file = Path(os.path.expandvars(path)).expanduser()
         if self._found:
-            junit.name_by_requirement(file)
+            junit.name_by_requirement(file, session.config.stash.get(INCOMPLETE, None))
         elif (reason := session.config.stash.get(UNJUDGED, None)) is not None:
             junit.add_error(file, reason)
 
@@ -290,6 +290,8 @@ def _explores(item: pytest.Item) -> bool:
     return item.get_closest_marker(EXPLORATION) is not None
 
 
+# First: pytest's own reporter asks in this hook for the line on what a resumed run has to play.
+@pytest.hookimpl(tryfirst=True)
 def pytest_collection_finish(session: pytest.Session) -> None:
     """Start to play the selected scenarios, ahead of the tests that wait for them."""
     config, option = session.config, session.config.option
@@ -328,6 +330,12 @@ def _cases(items: Sequence[pytest.Item]) -> list[Case]:
     from conformance.session.order import case_of
 
     return [case for item in items if (case := case_of(item)) is not None]
+
+
+def pytest_report_collectionfinish(config: pytest.Config) -> list[str]:
+    """Return what a run that resumes another has to play, and that deployments are examined before any verdict."""
+    # With xdist each worker finds out for itself, when it is given a test.
+    return config.stash[SESSION].beginning() if SESSION in config.stash and not config.option.collectonly else []
 
 
 @pytest.hookimpl(wrapper=True)
@@ -423,6 +431,8 @@ def pytest_sessionfinish(session: pytest.Session, exitstatus: int) -> None:
     if SESSION in config.stash:
         config.stash[SESSION].close()
     incomplete = _incomplete(session, exitstatus)
+    if incomplete is not None:
+        config.stash[INCOMPLETE] = incomplete
     records = config.stash[FOUND]
     # A run that ends while pytest collects its files may have no session yet.
     if not records and incomplete is not None and (SESSION in config.stash or _options(config).folder):
@@ -497,6 +507,9 @@ def pytest_unconfigure(config: pytest.Config) -> None:
 
 ENDS: pytest.StashKey[Callable[[int, Any], None]] = pytest.StashKey()
 FINDINGS: pytest.StashKey[Any] = pytest.StashKey()
+INCOMPLETE: pytest.StashKey[str] = pytest.StashKey()
+"""The reason why the run ended before its time."""
+
 UNJUDGED: pytest.StashKey[str] = pytest.StashKey()
 """The reason why a run ended before its first verdict."""
 

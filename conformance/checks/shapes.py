@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from typing import Any
+from itertools import groupby
+from typing import Any, NamedTuple
 
 from langgraph_sdk import schema
 
@@ -13,7 +14,7 @@ from conformance.judge.expect import Broken, Inapplicable, Unproven
 from conformance.judge.objects import Kind, shown
 from conformance.judge.play import Exchange, Play
 from conformance.judge.queries import options_of
-from conformance.judge.shapes import FRAMES, Misfit, checkpoint_is_missing, misfits, untyped
+from conformance.judge.shapes import FRAMES, NO, Misfit, checkpoint_is_missing, misfits, untyped
 from conformance.transcript.text import snippet
 from conformance.transcript.transcript import StreamEvent
 
@@ -53,7 +54,7 @@ def _expect_shape(play: Play, kind: Kind, hint: Any) -> None:
         raise Inapplicable("no answer contained a cron")
     if not found:
         raise Unproven(f"no answer contained a {kind}")
-    wrong: dict[tuple[str, str], tuple[str, Misfit, int]] = {}
+    wrong: dict[tuple[str, str], _Wrong] = {}
     for one in found:
         bad = list(misfits(one.value, hint, ""))
         if kind == "state" and not bad and checkpoint_is_missing(one.value):
@@ -63,18 +64,38 @@ def _expect_shape(play: Play, kind: Kind, hint: Any) -> None:
             if one.purpose == "webhook" and misfit.path == "status":
                 continue
             # One fault shows in many answers, and each is named once.
-            place = f"`{misfit.path or kind}` of {one.place}"
-            wrong.setdefault((misfit.path, misfit.wanted), (place, misfit, one.sent))
+            wrong.setdefault((misfit.path, misfit.wanted), _Wrong(one.place, misfit, one.sent))
     _expect_no_misfit(list(wrong.values()), f"each {kind}")
 
 
-def _expect_no_misfit(wrong: list[tuple[str, Misfit, int]], of_each: str) -> None:
+class _Wrong(NamedTuple):
+    """A misfit, the answer or event in which it is, and the seq of the moment that shows it."""
+
+    place: str
+    misfit: Misfit
+    sent: int
+
+
+def _expect_no_misfit(wrong: list[_Wrong], of_each: str) -> None:
     if not wrong:
         return
-    wanted = ", and ".join(f"{place} to be {misfit.wanted}" for place, misfit, _ in wrong[:SHOWN])
-    found = ", and ".join(f"{misfit.found} in `{misfit.path or 'the whole'}`" for _, misfit, _ in wrong[:SHOWN])
+    shown = wrong[:SHOWN]
+    wanted = ", and ".join(
+        f"{', '.join(_named(one.misfit) for one in alike)} of {place} to be {due}"
+        # An answer that lacks many fields is named once.
+        for (place, due), alike in groupby(shown, key=lambda one: (one.place, one.misfit.wanted))
+    )
+    found = ", and ".join(_found(one.misfit) for one in shown)
     more = f" ({len(wrong)} fields in all)" if len(wrong) > SHOWN else ""
-    raise Broken(f"{of_each} to have its published type: {wanted}", found + more, *(see for *_, see in wrong[:SHOWN]))
+    raise Broken(f"{of_each} to have its published type: {wanted}", found + more, *(one.sent for one in shown))
+
+
+def _named(misfit: Misfit) -> str:
+    return f"`{misfit.path or 'the whole'}`"
+
+
+def _found(misfit: Misfit) -> str:
+    return misfit.found if misfit.found.startswith(NO) else f"{misfit.found} in {_named(misfit)}"
 
 
 @check("SHP-05", premises=())
@@ -83,12 +104,12 @@ def events_fit_their_names(play: Play) -> None:
     events = [m for m in play.moments if isinstance(m, StreamEvent)]
     if not events:
         raise Unproven("no stream had an event")
-    wrong: dict[tuple[str, str], tuple[str, Misfit, int]] = {}
+    wrong: dict[tuple[str, str], _Wrong] = {}
     for event in events:
         # The name of an event of a subgraph is followed by its namespace: `updates|research:ID`.
         name = event.event.partition("|")[0].partition("/")[0]
         for misfit in _of_event(name, event.data):
-            wrong.setdefault((name, misfit.path), (f"`{misfit.path}` of the event `{event.event}`", misfit, event.seq))
+            wrong.setdefault((name, misfit.path), _Wrong(f"the event `{event.event}`", misfit, event.seq))
     _expect_no_misfit(list(wrong.values()), "each event")
 
 
@@ -233,9 +254,9 @@ def typed_fields_are_there(play: Play) -> None:
     if not found:
         raise Unproven("no answer contained a thread, a state or a cron")
     kinds = {"thread": schema.Thread, "state": schema.ThreadState, "cron": schema.Cron}
-    wrong: dict[tuple[str, str], tuple[str, Misfit, int]] = {}
+    wrong: dict[tuple[str, str], _Wrong] = {}
     for one in found:
         # An answer that has no cron is for CRN to judge.
         for misfit in untyped(one.value, kinds[one.kind]) if one.id or one.kind == "state" else ():
-            wrong.setdefault((one.kind, misfit.path), (f"`{misfit.path}` of {one.place}", misfit, one.sent))
+            wrong.setdefault((one.kind, misfit.path), _Wrong(one.place, misfit, one.sent))
     _expect_no_misfit(list(wrong.values()), "each object")

@@ -432,7 +432,7 @@ def change_is_merged(play: Play) -> None:
         expect(
             not lost,
             f"`{', '.join(lost)}` in the metadata of the thread after the change: {snippet(due)}",
-            f"`{snippet(found)}`",
+            snippet({name: found.get(name) for name in lost}),
             change.sent,
             exchange.sent,
         )

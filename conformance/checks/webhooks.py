@@ -207,7 +207,8 @@ def _accepted_with_webhook(play: Play, label: str) -> Exchange:
         raise Unproven("webhooks are sent to the witness, which this deployment cannot reach", submission.sent)
     response = submission.response
     # `langgraph dev` refuses addresses that its configuration does not allow, such as that of the listener.
-    if response is not None and 400 <= response.status < 500:
+    # A conflict is about the thread, whatever the webhook is.
+    if response is not None and 400 <= response.status < 500 and response.status != 409:
         detail = response.body.get("detail") if isinstance(response.body, dict) else response.body
         raise Unproven(
             f"the deployment accepts no webhook to this machine ({submission.outcome()}: {snippet(detail)}). Allow it "

@@ -101,8 +101,18 @@ def _lost(play: Play) -> Iterator[tuple[str, str]]:
 
 
 def unstarted(play: Play) -> bool:
-    """Return whether a run did not begin before its deadline, perhaps because other plays had all workers."""
-    return any(missed.unstarted for missed in play.missed())
+    """Return whether a run did not begin before its deadline, perhaps because other plays had all workers.
+
+    A thread executes one run at a time. While a step of this play was executing, its own run was in the way.
+    """
+    # Without a witness no step is known, and neither is what was in the way.
+    submits = play.scenario.all_submits if play.witnessed else ()
+    steps = [trace for submit in submits for trace in play.steps(submit.label)]
+    alone = bool(steps) and all(submit.thread == s.MAIN for submit in play.scenario.all_submits)
+    return any(
+        missed.unstarted and not (alone and any(trace.enter < missed.seq < trace.last for trace in steps))
+        for missed in play.missed()
+    )
 
 
 def _wrote(play: Play, label: str) -> bool:

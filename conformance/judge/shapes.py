@@ -16,7 +16,7 @@ from uuid import UUID
 
 from langgraph_sdk import schema
 
-from conformance.api import objects
+from conformance.api import namesake, objects
 from conformance.transcript.text import snippet
 
 _REQUIRED: Final = """
@@ -74,6 +74,10 @@ FRAMES: Final[Mapping[str, Any]] = {"values": dict, "updates": dict, "messages":
 """The data of stream events by their names. The oldest supported client has no types for them."""
 
 
+NO: Final = "no "
+"""The first word of what is found in the place of a field that is not there."""
+
+
 class Misfit(NamedTuple):
     """A field that does not fit its type: its path, what is there, and what the type wants."""
 
@@ -120,7 +124,8 @@ def _fields(value: Any, kind: Any, path: str) -> Iterator[Misfit]:
         place = f"{path}.{name}" if path else name
         if name not in value:
             if name in required:
-                yield Misfit(place, "no such field", "a required field")
+                other = namesake(value, name)
+                yield Misfit(place, NO + f"`{place}`" + (f" but `{snippet(other, 80)}`" if other else ""), "present")
         # The description has no nullable fields. A null in a field that may be left out means the same as none.
         elif value[name] is not None or name in required:
             yield from misfits(value[name], hint, place)
@@ -153,9 +158,9 @@ def _lacking(value: Any, kind: Any, path: str) -> Iterator[Misfit]:
     # SHP-03 judges a value that is no object. An empty object has nothing to describe.
     for name in sorted(TYPED[kind.__name__]) if isinstance(value, dict) and value else ():
         if name not in value:
-            yield Misfit(path + name, "no such field", "a field of the published type")
+            yield Misfit(path + name, NO + f"`{path}{name}`", "present")
         elif value[name] is None and NoneType not in get_args(_hints(kind)[name]):
-            yield Misfit(path + name, "`null`", "a field of the published type that is not null")
+            yield Misfit(path + name, "`null`", "present and not null")
 
 
 def checkpoint_is_missing(state: Any) -> bool:

@@ -9,6 +9,7 @@ not.
 
 from __future__ import annotations
 
+import re
 from collections.abc import Collection, Iterable, Mapping, Sequence
 from functools import cache
 
@@ -86,7 +87,7 @@ def grouped(results: Iterable[Result]) -> list[Group]:
     found = [
         Group(
             cause=cause,
-            results=tuple(sorted(failed[cause.requirement], key=lambda result: plainness(result.scenario))),
+            results=tuple(sorted(failed[cause.requirement], key=_clearness)),
             explained=sum(len(failed[one]) for one in cause.explains),
         )
         for cause in _folded(causes(sorted(failed), judged, known_faults()), failed)
@@ -109,6 +110,14 @@ def _folded(found: Iterable[Cause], failed: Mapping[str, Sequence[Result]]) -> l
             also = (*first.explains, cause.requirement, *cause.explains)
             kept[key] = msgspec.structs.replace(first, explains=also)
     return list(kept.values())
+
+
+def _clearness(result: Result) -> tuple[int, int, int]:
+    """Return a key that sorts failures that state few facts first, and among them plain scenarios."""
+    return (len(_FACTS.findall(result.expected)), *plainness(result.scenario))
+
+
+_FACTS = re.compile(r"(?:^|, )\(\d+\) ")
 
 
 def plainness(scenario: str) -> tuple[int, int]:

@@ -25,18 +25,15 @@ def add_error(path: Path, reason: str) -> None:
         return
     tree = ET.parse(path)
     _drop_unfinished(tree)
-    suite = next(tree.iter("testsuite"))
-    case = ET.SubElement(suite, "testcase", classname="doubletext.run", name="nothing was judged", time="0.000")
-    ET.SubElement(case, "error", message=visible(reason))
-    for count in ("tests", "errors"):
-        suite.set(count, str(int(suite.get(count, "0")) + 1))
+    _add_error(tree, "nothing was judged", reason)
     _write(path, tree)
 
 
-def name_by_requirement(path: Path) -> None:
+def name_by_requirement(path: Path, incomplete: str | None = None) -> None:
     """Rename the suite's cases in a JUnit file that pytest has written, and leave other cases unchanged.
 
-    The requirement of a case is read from its properties. Do nothing when there is no file.
+    The requirement of a case is read from its properties. `incomplete` is what ended the run before its time. Do
+    nothing when there is no file.
     """
     # The file is edited afterwards because pytest has no public way to name cases that also works with xdist, where the
     # controller that writes the file has no items.
@@ -58,7 +55,18 @@ def name_by_requirement(path: Path) -> None:
     for suite in tree.iter("testsuite") if changed else ():
         for count, tag in (("failures", "failure"), ("errors", "error")):
             suite.set(count, str(len(suite.findall(f"testcase/{tag}"))))
+    if incomplete is not None:
+        # Without it, the file of a run that was ended at its time limit may read like a run without a failure.
+        _add_error(tree, "the run is incomplete", incomplete)
     _write(path, tree)
+
+
+def _add_error(tree: ET.ElementTree[ET.Element], name: str, reason: str) -> None:
+    suite = next(tree.iter("testsuite"))
+    case = ET.SubElement(suite, "testcase", classname="doubletext.run", name=name, time="0.000")
+    ET.SubElement(case, "error", message=visible(reason))
+    for count in ("tests", "errors"):
+        suite.set(count, str(int(suite.get(count, "0")) + 1))
 
 
 def _drop_unfinished(tree: ET.ElementTree[ET.Element]) -> None:

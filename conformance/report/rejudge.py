@@ -19,6 +19,7 @@ from conformance.judge.check import check_of
 from conformance.judge.judging import Verdict, Word, judge
 from conformance.judge.play import Play
 from conformance.judge.profiles import NOTHING_DECLARED, Profile, ProfileError
+from conformance.report.causes import grouped
 from conformance.report.html import write_page
 from conformance.report.load import Unreadable, inside, read_report, read_transcript
 from conformance.report.report import (
@@ -39,6 +40,9 @@ from conformance.transcript.transcript import SuiteInfo, Transcript
 
 # NOT-APPLICABLE comes before PASS: a requirement that is no longer judged is news, one that holds is not.
 WORSE_FIRST: tuple[Word, ...] = ("FAIL", "ERROR", "INCONCLUSIVE", "WARN", "NOT-APPLICABLE", "PASS")
+
+ENDED = "it was made from the transcripts of a run that left no report, so scenarios may be missing"
+"""The reason why a report is incomplete that is made from what a killed run left."""
 
 
 @dataclass(frozen=True)
@@ -116,6 +120,7 @@ def judge_again(
         target=target,
         summary=summarise(results),
         results=results,
+        causes=[group.cause for group in grouped(results)],
         stale=stale_entries(profile, results),
         rules=list(rules),
         finished_at=newest,
@@ -145,6 +150,8 @@ def command(folder: Path, book: str, profile: str | None, out: Path | None) -> i
     # The transcripts name the profile of the run in which they were recorded.
     if declared is not NOTHING_DECLARED:
         after = replace(after, target=replace(after.target, profile=declared.name))
+    # The transcripts do not show which scenarios are missing.
+    after = replace(after, incomplete=(before.incomplete or before.problem) if before else ENDED)
     if out is not None:
         _write(out, after, folder)
     write = sys.stdout.write
@@ -153,6 +160,7 @@ def command(folder: Path, book: str, profile: str | None, out: Path | None) -> i
     write(", ".join(f"{count} {word}" for word, count in after.summary.items() if count) + "\n")
     if before is None:
         write(f"{folder} has no report.json to compare with, so no changes are listed\n")
+        write("A run that was killed leaves none. Scenarios that it did not play are missing here\n")
     else:
         found = changes(before.results, after.results)
         since = f"since they were judged by rule book {one_line(before.suite.revision)}"

@@ -16,6 +16,9 @@ SHOWN = 10
 LONG = 400
 """The number of characters of one text. A list of all that is wrong may have thousands."""
 
+BESIDE = 3
+"""The number of reasons for another verdict that are listed beside causes, of which most of them are an effect."""
+
 NAMED = 8
 """The number of requirements that are named in one line."""
 
@@ -58,21 +61,35 @@ def _short(text: str) -> str:
     return text if len(text) <= LONG else f"{text[:LONG]} …"
 
 
-def reasons(word: str, results: Sequence[Result]) -> list[str]:
-    """Return one line for every reason of this verdict, the most frequent first, with the requirements."""
+def reasons(word: str, results: Sequence[Result], most: int = SHOWN) -> list[str]:
+    """Return one line for every reason of this verdict, the most frequent first, with the requirements.
+
+    `most` is the number of reasons that are listed. The others are counted.
+    """
     by_reason: dict[str, list[Result]] = {}
     for result in results:
         if result.verdict == word and not result.known:
             by_reason.setdefault(result.reason, []).append(result)
     frequent = sorted(by_reason.items(), key=lambda found: -len(found[1]))
     lines = []
-    for reason, found in frequent[:SHOWN]:
+    for reason, found in frequent[:most]:
         first, others = found[0], len(found) - 1
         rules = list(dict.fromkeys(result.requirement for result in found))
         more = f" (and {_count(others, 'more verdict')} of {_listed(rules)})" if others else ""
-        lines.append(f"{word}  {first.id}: {reason}{more}")
-    if len(frequent) > SHOWN:
-        lines.append(f"… and {_count(len(frequent) - SHOWN, 'more reason')} of the verdict {word}")
+        lines.append(f"{word}  {first.id}: {_short(reason)}{more}")
+    if len(frequent) > most:
+        lines.append(f"… and {_count(len(frequent) - most, 'more reason')} of the verdict {word}")
+    return [visible(line) for line in lines]
+
+
+def stale(entries: Sequence[str], most: int = SHOWN) -> list[str]:
+    """Return one line for every stale entry of the profile. `most` is the number that is listed, the rest is counted.
+
+    A profile of another server, or of an old version, may have hundreds.
+    """
+    lines = [f"stale: {entry}" for entry in entries[:most]]
+    if len(entries) > most:
+        lines.append(f"… and {len(entries) - most} more stale; -v shows all, and so does the report")
     return [visible(line) for line in lines]
 
 

@@ -187,12 +187,15 @@ class Findings:
                 terminal.line(line, red=line.startswith("FAIL"), yellow=line.startswith("WARN"))
             judged = [result for result in deployment.results if result.id not in deployment.unjudged]
             for word in ("ERROR", "INCONCLUSIVE"):
-                for line in screen.reasons(word, judged):
+                # Most of them follow from a cause, or from the loss of the deployment.
+                effects = word == "INCONCLUSIVE" and (groups or deployment.problem is not None)
+                beside = screen.BESIDE if effects and terminal.verbosity <= 0 else screen.SHOWN
+                for line in screen.reasons(word, judged, beside):
                     terminal.line(line, red=True)
             if wrong := sum(result.verdict == "ERROR" for result in judged):
                 terminal.line(screen.own_fault(wrong), red=True)
             # The table has about as many lines as a screen.
-            if not groups or terminal.verbosity > 0:
+            if (not groups and deployment.problem is None) or terminal.verbosity > 0:
                 for line in table(deployment.results):
                     terminal.line(line)
             else:
@@ -207,8 +210,10 @@ class Findings:
                 terminal.line(
                     f"{len(known)} of these verdicts are known failures, declared by profile {target.profile}"
                 )
-            for entry in deployment.stale:
-                terminal.line(f"stale: {entry}", red=True)
+            for line in screen.stale(
+                deployment.stale, len(deployment.stale) if terminal.verbosity > 0 else screen.SHOWN
+            ):
+                terminal.line(line, red=True)
             if not deployment.judged:
                 terminal.line("nothing was judged, so the run fails; the reasons are listed above", red=True)
             if self._incomplete is not None:

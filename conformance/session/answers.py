@@ -4,12 +4,17 @@ from __future__ import annotations
 
 from typing import Any, Final
 
+from conformance.api import namesake
 from conformance.judge.play import Exchange
 from conformance.session.course import MESSAGE
 from conformance.transcript.text import snippet
 
 CREDENTIALS: Final = (
     "Send credentials with --deployment-header='x-api-key: VALUE', or the header that the deployment expects"
+)
+LOG: Final = "The deployment's log may show why"
+NOT_HERE: Final = (
+    "If the API has a base path, such as /api, it belongs to --deployment-url: the URL to which /info can be added"
 )
 UNREACHED: Final = (
     "A proxy or a gateway answers in place of the deployment: is the deployment running, and is --deployment-url "
@@ -31,8 +36,11 @@ HINTS: Final = {
 WEB_PAGE: Final = "This is a web page: give the URL of the API, and look for a proxy or a login in front of it"
 
 
-def describe(exchange: Exchange, wanted: str) -> str:
-    """Describe the answer to an exchange that should have returned `wanted`, so that a user knows what to correct."""
+def describe(exchange: Exchange, wanted: str, *, explained: bool = False) -> str:
+    """Describe the answer to an exchange that should have returned `wanted`, so that a user knows what to correct.
+
+    An answer that is `explained` needs no advice to look into the log of the deployment.
+    """
     if exchange.fault is not None:
         return f"{exchange.fault.error} ({_advice(exchange.fault.error)})"
     response = exchange.response
@@ -44,10 +52,16 @@ def describe(exchange: Exchange, wanted: str) -> str:
     kind = snippet(response.headers.get("content-type", "")) or "no content type"
     body = response.body
     hint = HINTS.get(response.status) or (WEB_PAGE if _is_page(kind, body) else None)
+    if hint is None and response.status >= 500 and not explained:
+        hint = LOG
+    if hint is None and response.status == 404 and exchange.request.purpose == "create thread":
+        hint = NOT_HERE
     if response.status < 300 and not isinstance(body, dict):
         described = f"HTTP {response.status} with {kind} instead of a JSON object"
     elif response.status < 300:
         described = f"HTTP {response.status} without a `{wanted}` that is a string"
+        if (other := namesake(body, wanted)) is not None:
+            described += f", but with `{snippet(other, 80)}`"
     else:
         described = f"HTTP {response.status}"
     # A page of HTML says little about the reason, and a JSON object is the server's message.

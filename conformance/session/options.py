@@ -89,8 +89,9 @@ def parse(option: argparse.Namespace, *, distributed: bool = False) -> Options:
         | _headers(option.deployment_header or [], "--deployment-header"),
         profile=profile,
         strict=option.conformance_strict,
-        folder=_folder(option.conformance_report or option.conformance_resume),
+        # Before `folder`, which makes a folder that is not there. It would then pass for that of a run.
         resume=_resume(option.conformance_resume),
+        folder=_folder(option.conformance_report or option.conformance_resume),
         deadlines=Deadlines().scaled(_scale(option.conformance_deadline_scale)),
         jobs=_jobs(option.conformance_jobs, embedded=not urls, distributed=distributed),
         witness_host=_witness_host(option.conformance_witness_host),
@@ -120,8 +121,13 @@ def _require_mock() -> None:
 
 
 def _named(text: str) -> tuple[str | None, str]:
-    """Split `NAME=URL`. The name is None for a URL alone."""
+    """Split `NAME=URL`. The name is None for a URL alone. Raise UsageError for a name that names no file."""
     found = _NAMED.fullmatch(text)
+    if found is None and (other := re.match(r"([^=:/?#@]*)=https?:", text)) is not None:
+        raise pytest.UsageError(
+            f"--deployment-url: `{snippet(other[1])}` is no name for a deployment. A name has letters, digits, `.`, "
+            "`_` and `-`, and begins with a letter or a digit"
+        )
     return (found[1], found[2]) if found else (None, text)
 
 

@@ -119,6 +119,18 @@ class Session:
         for position, scenarios in missing.items():
             self._pool.begin(self._targets[position], scenarios)
 
+    def beginning(self) -> list[str]:
+        """Return the lines on what happens before the first verdict, which may take long on a slow deployment."""
+        kept, selected = len(self._resumed), len(self._unjudged)
+        lines = []
+        if self.options.resume is not None and selected:
+            from_there = f"are judged from {self.options.resume}, the others are played"
+            lines.append(f"resumed: {kept} of {selected} scenarios {from_there}")
+        # The embedded mock takes less than a second.
+        if self.options.urls and selected > kept:
+            lines.append("examining the deployment with a few plain runs, before the first verdict")
+        return lines
+
     def first_over(self, cases: Sequence[Case]) -> int:
         """Wait until the play of one of these cases is over, and return the index of the case."""
         for index, case in enumerate(cases):

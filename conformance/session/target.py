@@ -22,8 +22,9 @@ from __future__ import annotations
 
 import asyncio
 import re
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import replace
+from statistics import median
 from typing import Any
 
 import httpx
@@ -113,6 +114,14 @@ NO_PROBE = (
     "the agent `{assistant}` does not implement the probe contract; deploy the probe agent under this name, or give "
     "--deployment-assistant={assistant} to judge this agent by the requirements that need no probe"
 )
+SLOWLY = (
+    "the deployment answers a reading of a status after {seconds:.1f} s, and some scenarios send hundreds, so this run "
+    "takes long. Look for a proxy, a log or a busy machine in between"
+)
+
+# Official servers answer in a few milliseconds, and across an ocean in some 0.2 s.
+SLOW = 0.5
+"""The number of seconds for an answer from which a deployment is called slow."""
 
 # More than one: a server that polls its queue may have polled right after the first run was created.
 CALIBRATIONS = 3
@@ -235,6 +244,8 @@ class Target:
         except _Unusable as unusable:
             self.problem = self.redactor.text(str(unusable))
             return
+        if (seconds := _answer_time(self.calibration)) >= SLOW:
+            self.notes.append(SLOWLY.format(seconds=seconds))
         # Played only where the answer is used, here to choose between the profiles that would be proposed. Without a
         # witness nothing shows at which moment a run begins.
         proposing = self.info.profile is None and any(p.workers for p in proposals(self.info))
@@ -316,6 +327,13 @@ def server_of(info: Any) -> tuple[str | None, str | None]:
     return name and snippet(name, 40), snippet(version, 40) if isinstance(version, str) else None
 
 
+def _answer_time(plays: Sequence[Transcript]) -> float:
+    """Return the median of the seconds in which the statuses of these plays were answered."""
+    exchanges = [exchange for play in plays for exchange in Play(play).exchanges if exchange.serves("look")]
+    times = [exchange.response.t - exchange.request.t for exchange in exchanges if exchange.response is not None]
+    return median(times) if times else 0.0
+
+
 def _started(play: Play) -> list[str]:
     """Return the other runs that started while run A was held."""
     released = [m.seq for m in play.moments if isinstance(m, Released) and m.label == "A"]
@@ -362,10 +380,11 @@ def _problem_with_the_start(play: Play, assistant: str) -> str | None:
         return f"POST /threads at {play.transcript.target.url}: {answers.describe(created, 'thread_id')}"
     submission = play.submission("A")
     if not submission.ok:
-        problem = f"a run of the agent `{assistant}` could not be created: {answers.describe(submission, 'run_id')}"
         # Another refusal has another reason, and its text states it.
         response = submission.response
-        named = response is not None and re.search("assistant|graph", str(response.body), re.IGNORECASE)
+        named = response is not None and bool(re.search("assistant|graph", str(response.body), re.IGNORECASE))
+        described = answers.describe(submission, "run_id", explained=named)
+        problem = f"a run of the agent `{assistant}` could not be created: {described}"
         if named or (response is not None and response.status == 404):
             return f"{problem}; is the probe agent deployed under this name (--deployment-assistant)?"
         tried = [moment.how for moment, _, _ in play.adaptations]

@@ -13,6 +13,8 @@ from conformance.report.causes import FEWEST, causes, grouped
 from conformance.report.report import Cause, Result
 from conformance.requirements import registry
 from conformance.requirements.registry import Fault
+from conformance.scenarios import tiers
+from conformance.scenarios.catalogue import catalogue
 
 BOOK = registry.load()
 EVERYTHING = [requirement.id for requirement in BOOK.requirements]
@@ -48,6 +50,26 @@ def test_two_faults_at_once_are_two_causes() -> None:
     assert sorted(one for cause in found for one in (cause.requirement, *cause.explains)) == broken
 
 
+SEEN = {
+    "strategies_dropped": "CON-09 ERR-01 INT-02 INT-20 RBK-01 RBK-02 RBK-03 RBK-07 RUN-06",
+    "thread_never_leaves_busy": "AGR-09 HIL-01 THR-03 THR-06 THR-07 THR-08",
+    "cancel_not_performed": "CAN-01 CAN-02 CAN-04 CAN-13",
+}
+"""The requirements that a run of the tier smoke found broken, on servers with faults that the mock does not have."""
+
+
+@pytest.mark.parametrize("name", SEEN)
+def test_a_fault_of_another_server_is_one_cause_in_a_short_run(name: str) -> None:
+    broken = SEEN[name].split()
+    judged = {
+        requirement.id
+        for requirement in BOOK.requirements
+        if any(requirement.applies_to(one.id) and tiers.includes("smoke", one.id) for one in catalogue())
+    }
+    [cause] = causes(broken, judged, KNOWN)
+    assert (cause.requirement, cause.fault) == (KNOWN[name].breaks[0], name)
+
+
 def test_what_was_not_judged_does_not_speak_against_a_fault() -> None:
     # A run of a few scenarios judges few requirements.
     broken = ["INT-02", "INT-20", "RUN-05"]
@@ -80,6 +102,32 @@ def test_the_clearest_scenario_is_that_of_a_cause_and_declared_failures_are_left
     [group] = found
     assert [one.scenario for one in group.results] == [plain, other]
     assert (group.cause.explains, group.explained) == (("INT-02",), 1)
+
+
+def test_the_clearest_failure_states_the_fewest_facts() -> None:
+    plain, other = "interrupt/during-tools/create/unwatched", "interrupt/thrice/create/unwatched"
+    many = msgspec.structs.replace(result("RUN-02", "FAIL", plain), expected="(1) HTTP 200, (2) an id, (3) HTTP 200")
+    one = msgspec.structs.replace(result("RUN-02", "FAIL", other), expected="HTTP 200 for run A (the first)")
+    [group] = grouped([many, one])
+    assert [failure.scenario for failure in group.results] == [other, plain]
+
+
+def test_ten_stale_entries_are_listed() -> None:
+    lines = screen.stale([f"INT-{number:02} passes" for number in range(12)])
+    assert len(lines) == screen.SHOWN + 1
+    assert lines[-1] == "… and 2 more stale; -v shows all, and so does the report"
+    assert screen.stale(["INT-02 passes"]) == ["stale: INT-02 passes"]
+
+
+def test_reasons_are_cut_and_few_of_them_are_listed() -> None:
+    found = [
+        msgspec.structs.replace(result("INT-02", "INCONCLUSIVE"), reason=f"{number}: " + "b" * 1000)
+        for number in range(5)
+    ]
+    lines = screen.reasons("INCONCLUSIVE", found, screen.BESIDE)
+    assert lines[-1] == "… and 2 more reasons of the verdict INCONCLUSIVE"
+    assert len(lines) == screen.BESIDE + 1
+    assert max(map(len, lines)) < 2 * screen.LONG
 
 
 def test_failures_with_the_same_words_are_one_cause() -> None:

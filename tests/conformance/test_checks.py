@@ -17,7 +17,7 @@ from conformance.requirements import registry
 from conformance.requirements.areas import MARKERS
 from conformance.scenarios.catalogue import catalogue
 from conformance.transcript.transcript import Transcript
-from tests.conformance.plays import edited, run_status, says_something_else, unwitnessed
+from tests.conformance.plays import Edit, Json, edited, requests, run_status, says_something_else, unwitnessed
 from tests.conformance.twins import all_twins
 from tests.conformance.twins.edits import Twin, drop_reports
 
@@ -56,6 +56,24 @@ def test_a_probe_agent_of_version_2_is_reported_where_version_3_is_needed(plays:
     verdict = judge(BOOK.get("HIL-14"), play, NOTHING_DECLARED)
     assert verdict.word == "INCONCLUSIVE"
     assert "The deployed probe agent supports versions 1 and 2 only" in verdict.reason
+
+
+def _refused(status: int) -> Edit:
+    """Answer every creation of a run with this status."""
+
+    def edit(raw: Json) -> None:
+        for _, response in requests(raw, "submit"):
+            response.update(status=status, body={"detail": "no"})
+
+    return edit
+
+
+@pytest.mark.parametrize(("status", "blamed"), [(409, False), (422, True)])
+def test_a_conflict_is_no_refusal_of_a_webhook(status: int, blamed: bool, plays: dict[str, Transcript]) -> None:
+    play = Play(edited(plays["webhook/finished"], _refused(status)))
+    verdict = judge(BOOK.get("WHK-10"), play, NOTHING_DECLARED)
+    assert verdict.word == "INCONCLUSIVE"
+    assert ("accepts no webhook" in verdict.reason) is blamed
 
 
 def test_every_requirement_has_a_broken_twin() -> None:

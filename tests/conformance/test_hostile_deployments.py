@@ -134,7 +134,23 @@ PROBLEMS: dict[str, tuple[Behaviour, str]] = {
         answers("204 No Content", "text/plain", b""),
         "HTTP 204 with text/plain instead of a JSON object: null",
     ),
-    "error": (answers("500 Oops", "application/json", b'{"detail":"boom"}'), 'HTTP 500: {"detail":"boom"}'),
+    "error": (
+        answers("500 Oops", "application/json", b'{"detail":"boom"}'),
+        'HTTP 500: {"detail":"boom"}. The deployment\'s log may show why',
+    ),
+    "no-base-path": (
+        answers("404 Not Found", "application/json", b'{"detail":"Not Found"}'),
+        'HTTP 404: {"detail":"Not Found"}. If the API has a base path, such as /api, it belongs to --deployment-url: '
+        "the URL to which /info can be added",
+    ),
+    "envelope": (
+        answers("200 OK", "application/json", b'{"data":{"thread_id":"1"}}'),
+        'HTTP 200 without a `thread_id` that is a string, but with `data.thread_id`: {"data":{"thread_id":"1"}}',
+    ),
+    "camel-case": (
+        answers("200 OK", "application/json", b'{"threadId":"1"}'),
+        'HTTP 200 without a `thread_id` that is a string, but with `threadId`: {"threadId":"1"}',
+    ),
     "half-json": (
         answers("200 OK", "application/json", b'{"thread_id": "1'),
         'HTTP 200 with application/json instead of a JSON object: {"thread_id": "1',
@@ -153,7 +169,7 @@ PROBLEMS: dict[str, tuple[Behaviour, str]] = {
     ),
     "terminal-codes": (
         answers("500 Oops", "text/plain", b"\x1b[2J\x1b[31mall\r\nis\twell\x07\x00"),
-        "HTTP 500: �[2J�[31mall is well��",
+        "HTTP 500: �[2J�[31mall is well��. The deployment's log may show why",
     ),
     "unasked-encoding": (
         answers("200 OK", "application/json", b"{}", "content-encoding: br"),

@@ -23,6 +23,11 @@ BAD: list[tuple[str, str]] = [
         "--deployment-url: `http://host/` has a query or a fragment, to which no path can be appended; "
         "send a token with --deployment-header='NAME: VALUE'",
     ),
+    (
+        "--deployment-url=our server=http://host:2024",
+        "--deployment-url: `our server` is no name for a deployment. A name has letters, digits, `.`, `_` and `-`, and "
+        "begins with a letter or a digit",
+    ),
     ("--deployment-url=ours=host:2024", f"--deployment-url: `ours=host:2024` {NO_URL}"),
     ("--deployment-assistant=", "--deployment-assistant: the name is empty"),
     ("--deployment-header=hunter2", "--deployment-header: a header is not of the form 'Name: value'"),

@@ -8,10 +8,13 @@ import pytest
 from msgspec.structs import replace
 
 from conformance.__main__ import main
+from conformance.judge.profiles import NOTHING_DECLARED
 from conformance.report.load import read_report
-from conformance.report.report import Report, write_report
+from conformance.report.rejudge import ENDED, judge_again, read_transcripts
+from conformance.report.report import Report, rules_of, write_report
+from conformance.requirements import registry
 from conformance.transcript.transcript import Transcript
-from tests.conformance.plays import edited, play_named
+from tests.conformance.plays import SUITE, edited, play_named, run_status
 from tests.conformance.reports import AS_ERROR, NAMES, TOOLS, write_folder
 
 
@@ -96,8 +99,24 @@ def test_a_broken_record_fails_and_a_profile_that_knows_it_does_not(
 
 def test_transcripts_without_a_report_are_judged(folder: Path, capsys: pytest.CaptureFixture[str]) -> None:
     (folder / "report.json").unlink()
-    assert main(["judge", str(folder)]) == 0
+    assert main(["judge", str(folder), "--write", str(folder / "new")]) == 0
     assert "has no report.json to compare with, so no changes are listed" in capsys.readouterr().out
+    # A run that was killed may have had more scenarios.
+    assert read_report(folder / "new").incomplete == ENDED
+
+
+@pytest.mark.parametrize("field", ["incomplete", "problem"])
+def test_a_report_of_a_run_that_ended_early_stays_incomplete(folder: Path, field: str) -> None:
+    rewrite(folder, lambda report: replace(report, **{field: "the power failed"}))
+    main(["judge", str(folder), "--write", str(folder / "new")])
+    assert read_report(folder / "new").incomplete == "the power failed"
+
+
+def test_a_report_that_is_judged_again_has_causes(folder: Path) -> None:
+    [(path, transcript)] = read_transcripts(folder)
+    broken = edited(transcript, run_status("A", "success"))
+    report = judge_again([(path, broken)], rules_of(registry.load()), SUITE, NOTHING_DECLARED)
+    assert "INT-02" in {one for cause in report.causes for one in (cause.requirement, *cause.explains)}
 
 
 @pytest.mark.parametrize(

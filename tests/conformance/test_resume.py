@@ -82,12 +82,20 @@ async def test_a_terminated_run_leaves_a_report_and_is_resumed(tmp_path: Path) -
         assert report["incomplete"].startswith("terminated by SIGTERM, after ")
         assert "incomplete: terminated by SIGTERM, after " in output.decode()
         assert "This report is incomplete: terminated by SIGTERM, after " in (folder / "report.html").read_text()
-        assert 'name="RUN-02[' in (tmp_path / "junit.xml").read_text()
+        cases = {case.get("name"): case for case in ET.parse(tmp_path / "junit.xml").iter("testcase")}
+        assert f"RUN-02[{PLAINEST}]" in cases
+        # Without it, a CI system would show an incomplete run without a failure as green.
+        error = cases["the run is incomplete"].find("error")
+        assert error is not None
+        assert error.attrib["message"] == report["incomplete"]
+        obey_the_rules(tmp_path / "junit.xml")
         assert {one["scenario"] for one in report["results"]} == {PLAINEST}
         assert (folder / "calibration.json").is_file()
         there.held[second].set()
         run = await run_suite(*options, f"--conformance-resume={folder}")
         assert run.code == 1, run.output
+        assert "examining the deployment with a few plain runs, before the first verdict" in run.output
+        assert f"resumed: 1 of 2 scenarios are judged from {folder}, the others are played" in run.output
         # The first scenario is judged again by its transcript, and not played again.
         assert there.scenarios[PLAINEST] == 1
     whole = json.loads((folder / "report.json").read_text())
@@ -203,8 +211,13 @@ def test_a_program_that_runs_the_suite_gets_its_signal_back() -> None:
     assert done.returncode == 0, done.stdout + done.stderr
 
 
-async def test_a_folder_without_transcripts_cannot_be_resumed(tmp_path: Path) -> None:
-    (tmp_path / "notes.txt").touch()
-    run = await run_suite(f"--conformance-resume={tmp_path}", "-k", "nothing")
+@pytest.mark.parametrize("there", [True, False])
+async def test_a_folder_without_transcripts_cannot_be_resumed(tmp_path: Path, there: bool) -> None:
+    folder = tmp_path / "report"
+    if there:
+        folder.mkdir()
+        (folder / "notes.txt").touch()
+    run = await run_suite(f"--conformance-resume={folder}", "-k", "nothing")
     assert run.code == 4
-    assert f"ERROR: --conformance-resume: {tmp_path} has no transcripts. Give the folder of a run with" in run.output
+    assert f"ERROR: --conformance-resume: {folder} has no transcripts. Give the folder of a run with" in run.output
+    assert folder.exists() is there

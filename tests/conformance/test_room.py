@@ -7,6 +7,7 @@ import threading
 from collections.abc import Iterator
 from fnmatch import fnmatch
 
+import msgspec
 import orjson
 import pytest
 from hypothesis import given
@@ -23,6 +24,7 @@ from conformance.session.players import SHARERS, DecodingAtOnce, PlayPool
 from conformance.session.room import Lease, Room, can_finish
 from conformance.session.session import Case, Session
 from conformance.session.target import MOST, Target
+from conformance.transcript.transcript import Missed, WitnessEvent
 from tests.conformance.deployments import ONE, deployment
 from tests.conformance.plays import SUITE, words
 from tests.conformance.runs import run_suite
@@ -186,6 +188,27 @@ def test_a_run_that_found_no_worker_is_played_again_alone(pool: PlayPool, monkey
         play = Play(pool.transcript(target, BY_ID[name]))
         assert not unstarted(play), name
         assert play.final_status("A") == "success"
+
+
+@pytest.mark.parametrize(("limit", "noted"), [(0.0, True), (60.0, False)])
+def test_a_slow_deployment_is_noted(pool: PlayPool, monkeypatch: pytest.MonkeyPatch, limit: float, noted: bool) -> None:
+    monkeypatch.setattr("conformance.session.target.SLOW", limit)
+    target = deployed(pool)
+    pool.transcript(target, BY_ID[PLAINEST])
+    assert any("answers a reading of a status after" in note for note in target.notes) is noted
+
+
+@pytest.mark.parametrize(("at_the_end", "blamed"), [(False, False), (True, True)])
+def test_a_run_that_waits_for_another_of_its_thread_lacks_no_worker(
+    pool: PlayPool, at_the_end: bool, blamed: bool
+) -> None:
+    play = pool.transcript(deployed(pool), BY_ID[PLAINEST])
+    steps = [moment.seq for moment in play.moments if isinstance(moment, WitnessEvent)]
+    seq = steps[-1] + 1 if at_the_end else steps[0] + 1
+    missed = Missed(seq=seq, t=0.0, awaited="run B to begin", seconds=10.0, unstarted=True)
+    later = [msgspec.structs.replace(moment, seq=moment.seq + 1) for moment in play.moments[seq:]]
+    changed = msgspec.structs.replace(play, moments=[*play.moments[:seq], missed, *later])
+    assert unstarted(Play(changed)) is blamed
 
 
 def test_plays_that_share_one_worker_break_no_requirement(pool: PlayPool) -> None:

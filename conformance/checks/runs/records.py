@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Sequence
 
-from conformance.api import GONE, RUN_STATUSES
+from conformance.api import GONE, RUN_STATUSES, namesake
 from conformance.checks.common import expect_end, status_word
 from conformance.judge.check import check
 from conformance.judge.expect import Unproven, all_facts, expect
@@ -75,10 +75,11 @@ def create_answers_with_the_run(play: Play) -> None:
         )
         body = exchange.body if isinstance(exchange.body, dict) else {}
         missing = [field for field in RUN_FIELDS if field not in body]
+        other = namesake(body, "run_id") if missing else None
         expect(
             not missing,
             f"every required field of run {label} in the answer to its create",
-            f"no {', '.join(missing)}",
+            f"no {', '.join(missing)}" + (f" but `{snippet(other, 80)}`" if other else ""),
             exchange.sent,
         )
         expect(

@@ -465,4 +465,6 @@ def _join_outcome(join: Exchange) -> str:
     """Return the result of a join in a few words."""
     if join.ok and isinstance(join.body, dict):
         return "`__error__`" if "__error__" in join.body else f"values with the channels {snippet(sorted(join.body))}"
-    return join.outcome()
+    # Only a 2xx has a body here. Its status would not say what is wrong.
+    found = "no values" if join.body is None else f"`{snippet(join.body, 80)}` in place of values"
+    return f"{join.outcome()} with {found}" if join.ok else join.outcome()

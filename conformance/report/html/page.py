@@ -186,6 +186,16 @@ class Page:
         )
 
     @property
+    def partly_judged(self) -> bool:
+        """True if the run was not made to its end, or a verdict on a MUST was not reached and is not declared."""
+        ended = self.report.problem is not None or self.report.incomplete is not None
+        return ended or any(
+            rule.level == "MUST"
+            and any(r.verdict in ("INCONCLUSIVE", "ERROR") and r.known is None for r in self._by_rule.get(rule.id, ()))
+            for rule in self.rules
+        )
+
+    @property
     def areas(self) -> Iterator[tuple[str, str, list[tuple[Level, dict[Word, int]]]]]:
         """The letters, the name, and the verdicts by level, of every area with a verdict."""
         for letters in dict.fromkeys([*AREAS, *(rule.area for rule in self.rules)]):

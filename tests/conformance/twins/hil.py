@@ -117,7 +117,7 @@ TWINS = [
     twin("HIL-17", "no question in the stream", STREAMED, sent_to("A", lambda sent: [e for e in sent
          if "__interrupt__" not in (e["data"] or {})]), fact="no event has `__interrupt__`"),
     twin("HIL-17", "one of two questions in the stream", f"{STREAMED}/two-questions", sent_to("A", one_question),
-         fact="tools:1"),
+         fact="audit:1"),
     twin("HIL-17", "an event of its own", STREAMED, sent_to("A", lambda sent: [of(e, event="__interrupt__")
          if "__interrupt__" in (e["data"] or {}) else e for e in sent]), fact="no event has `__interrupt__`"),
 ]  # fmt: skip

@@ -82,7 +82,7 @@ TWINS = [
     twin("STR-06", "the error is swallowed", "interrupt/failed/create/unwatched",
          bodies("join", "A", lambda _: {"messages": []}), fact='values with the channels ["messages"]'),
     twin("STR-06", "an error without a text", "interrupt/failed/create/unwatched",
-         bodies("join", "A", lambda _: {"__error__": {"error": "ValueError"}}), fact="no such field"),
+         bodies("join", "A", lambda _: {"__error__": {"error": "ValueError"}}), fact="no `__error__.message`"),
     twin("STR-07", "one joiner is sent nothing", TWO, sent_to("W", lambda _: []), fact="[]"),
     twin("STR-07", "one joiner misses the last event", TWO, sent_to("V", lambda sent: sent[:-1]), fact="up to number"),
     twin("STR-08", "the replay leaves the beginning out", BACK, sent_to("W", one_less), fact="up to number 0"),

@@ -91,7 +91,7 @@ TWINS = [
          fact="interrupts"),
     twin("THR-35", "refused", CHANGED, status_code("change thread", "main", 404), fact="HTTP 404"),
     twin("THR-35", "the rest is lost", CHANGED, bodies("final thread", "main",
-         lambda b: of(b, metadata={"doubletext_title": "Weather"})), fact="Weather"),
+         lambda b: of(b, metadata={"doubletext_title": "Weather"})), fact='{"doubletext":null'),
     twin("THR-35", "nothing is changed", CHANGED, bodies("final thread", "main",
          lambda b: of(b, metadata={**b["metadata"], "doubletext_title": None})), fact="doubletext_title"),
     twin("THR-35", "the values are lost", CHANGED, bodies("final thread", "main", lambda b: of(b, values=None)),
