@@ -1,4 +1,4 @@
-"""Forms: a request that the API description allows is refused, redirected or put off for its form.
+"""Forms: a request that the API description allows is refused, redirected, put off or misread for its form.
 
 Clients send requests in several forms. A server that was tried with one client knows only the forms of that client.
 """
@@ -10,7 +10,7 @@ from typing import Any, Final
 from aiohttp import web
 
 from mockserver.core.ids import canonical
-from mockserver.defects.answers import CREATING, RUN, RUNS, json_body, matches, refusal
+from mockserver.defects.answers import CREATING, RUN, RUNS, json_body, matches, refusal, with_body
 from mockserver.defects.base import Defect
 from mockserver.defects.states import HISTORY
 from mockserver.web.http import ENGINE
@@ -176,4 +176,19 @@ class PutOff(Defect):
                 response = refusal(503, "The server is busy")
                 response.headers["retry-after"] = "1"
                 return response
+        return await super().answer(request, handler)
+
+
+class AllNodesUnknown(Defect):
+    """`interrupt_before: "*"` is taken for the name of a node, so that the run stops at none."""
+
+    id = "D270"
+    rule = "RUN-21"
+    seen = ("https://github.com/aegra/aegra/pull/448",)
+    client = "A debugger that executes one step at a time executes the whole run."
+
+    async def answer(self, request: web.Request, handler: Handler) -> web.StreamResponse:
+        body = await json_body(request) if matches(request, "POST", RUNS, f"{RUNS}/stream", f"{RUNS}/wait") else None
+        if isinstance(body, dict) and body.get("interrupt_before") == "*" and self.strikes():
+            request = with_body(request, {**body, "interrupt_before": ["*"]})
         return await super().answer(request, handler)

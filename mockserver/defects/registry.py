@@ -30,6 +30,7 @@ MODULES: Final = (
     "validation",
     "streams",
     "stream_content",
+    "texts",
     "failures",
     "deletions",
     "threads",

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-import unicodedata
 from collections.abc import Callable
 from typing import Any
 
@@ -294,39 +293,3 @@ class StaleResumeExecutes(Defect):
         if base is None or not resumes or base.next or not self.strikes(run):
             return base
         return replace(base, next=(super().entry(run, base, AGENT),))
-
-
-class TextNormalized(Defect):
-    """The text of a message is brought into a normal form of Unicode."""
-
-    id = "D265"
-    rule = "AGR-14"
-    seen = ()
-    client = "A file name in a message is another one than the user wrote, and no such file is found."
-
-    def input(self, run: Run) -> Any:
-        raw = super().input(run)
-        found = raw.get("messages") if isinstance(raw, dict) else None
-        given = [one for one in found if isinstance(one, dict)] if isinstance(found, list) else []
-        texts = [one.get("content") for one in given]
-        altered = any(isinstance(text, str) and not unicodedata.is_normalized("NFC", text) for text in texts)
-        if not altered or not self.strikes(run):
-            return raw
-        messages = [{**one, "content": unicodedata.normalize("NFC", str(one.get("content")))} for one in given]
-        return {**raw, "messages": messages}
-
-
-class QuestionSeenInText(Defect):
-    """The result of a run whose text contains `__interrupt__` is taken for a question."""
-
-    id = "D266"
-    rule = "STR-28"
-    seen = ("https://docs.langchain.com/langsmith/agent-server-changelog",)
-    client = "A wait for an answer about interrupts returns no message."
-
-    def output(self, run: Run) -> Values:
-        right = super().output(run)
-        found = right.get("messages")
-        texts = [one.get("content") for one in found] if isinstance(found, list) else []
-        seen = any(isinstance(text, str) and "__interrupt__" in text for text in texts)
-        return {"__interrupt__": []} if seen and self.strikes(run) else right

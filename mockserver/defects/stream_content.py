@@ -2,10 +2,7 @@
 
 from __future__ import annotations
 
-import re
 from typing import Any
-
-import msgspec
 
 from mockserver.core.checkpoints import Values
 from mockserver.core.clock import milliseconds
@@ -320,9 +317,6 @@ class OutputChannelStale(Defect):
         return {**right, "steps": steps[:-1]} if steps and self.strikes(run) else right
 
 
-ESCAPED = re.compile(rb"\\\\u04[0-9a-f]{2}")
-"""The escape of a Cyrillic letter in a text, as JSON has it."""
-
 WINDOW = 256
 """The number of events that a small buffer holds."""
 
@@ -384,18 +378,3 @@ class StreamedQuestionLost(Defect):
     def shows(self, event: Event, modes: frozenset[str] | None) -> bool:
         asks = isinstance(event.data, dict) and "__interrupt__" in event.data
         return not (asks and self.strikes()) and super().shows(event, modes)
-
-
-class EscapesDecoded(Defect):
-    """An escape of a letter that a user wrote, as a part of a program, is decoded in the stream."""
-
-    id = "D264"
-    rule = "AGR-14"
-    seen = ("https://github.com/aegra/aegra/pull/215",)
-    client = "A program or a path in an answer is shown with other characters than it has."
-
-    def shows(self, event: Event, modes: frozenset[str] | None) -> bool:
-        raw = event.encoded()
-        if ESCAPED.search(raw) and self.strikes():
-            event.put(msgspec.json.decode(ESCAPED.sub(lambda found: found[0][1:], raw)))
-        return super().shows(event, modes)

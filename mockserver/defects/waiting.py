@@ -150,21 +150,6 @@ class BreakpointsIgnored(Defect):
         return await super().answer(request, handler)
 
 
-class AllNodesUnknown(Defect):
-    """`interrupt_before: "*"` is taken for the name of a node, so that the run stops at none."""
-
-    id = "D270"
-    rule = "RUN-21"
-    seen = ("https://github.com/aegra/aegra/pull/448",)
-    client = "A debugger that executes one step at a time executes the whole run."
-
-    async def answer(self, request: web.Request, handler: Handler) -> web.StreamResponse:
-        body = await json_body(request) if matches(request, "POST", RUNS, f"{RUNS}/stream", f"{RUNS}/wait") else None
-        if isinstance(body, dict) and body.get("interrupt_before") == "*" and self.strikes():
-            request = with_body(request, {**body, "interrupt_before": ["*"]})
-        return await super().answer(request, handler)
-
-
 class StoppedThreadIdle(Defect):
     """A thread whose run has stopped at a node is `idle`."""
 
