@@ -52,8 +52,8 @@ LEVELS = ("MUST", "SHOULD", "PROFILE")
 SUITE_FAILED = 10
 """The exit code of a run that failed by errors of the suite alone. pytest uses 0 to 5."""
 
-WHOLE = 5
-"""The number of failed tests up to which pytest shows each of them whole. One fault of a server breaks hundreds."""
+WHOLE = 1
+"""The number of failed tests up to which pytest shows each of them whole. Two would fill a screen above the causes."""
 
 WHOLE_RUNS = (
     pytest.ExitCode.OK,
@@ -152,7 +152,7 @@ class _Reports:
     # Outside of pytest's own reporter, which writes the failures in the same hook.
     @pytest.hookimpl(wrapper=True, tryfirst=True)
     def pytest_terminal_summary(self, terminalreporter: pytest.TerminalReporter) -> Generator[None, None, None]:
-        """Keep pytest from showing many failures of the suite one by one, except with -v. Causes are shown instead."""
+        """Keep pytest from showing the failures of the suite one by one, except with -v. Causes are shown instead."""
         stats = terminalreporter.stats
         every: dict[str, list[Any]] = {name: stats[name] for name in ("failed", "error") if name in stats}
         others = {name: [report for report in found if _record(report) is None] for name, found in every.items()}

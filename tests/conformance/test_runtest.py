@@ -102,7 +102,7 @@ async def test_a_red_verdict_behind_green_ones_of_another_module_is_no_error() -
     # The red tests are those of RUN-02. Between two of them a green one ends the module of the first.
     async with deployment(creates_with_201) as there:
         run = await run_suite(
-            *("--deployment-url", there.url, "--conformance-tier=smoke", "-k", "RUN-02 or RUN-01 or THR-01"),
+            *("--deployment-url", there.url, "--conformance-tier=smoke", "-k", "RUN-02 or RUN-01 or THR-01", "-v"),
             suite=("--pyargs", "conformance"),
         )
     modules = {line.split("::")[0] for line in run.output.splitlines() if line.startswith("FAILED ")}
