@@ -337,7 +337,7 @@ class ReplayWindow(Defect):
     """A client that reconnects gets only the newest events of a long stream."""
 
     id = "D254"
-    rule = "STR-23"
+    rule = "STR-08"
     seen = ("https://github.com/bytedance/deer-flow/issues/4413",)
     client = "After a reconnect the beginning of a long answer is missing."
 

@@ -75,7 +75,7 @@ class MetadataReplaced(Defect):
     """A change of a thread's metadata replaces all that it had."""
 
     id = "D267"
-    rule = "THR-35"
+    rule = "ECH-02"
     seen = ()
     client = "A conversation that was renamed is no longer found under its user."
 
