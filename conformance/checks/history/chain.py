@@ -268,6 +268,7 @@ def state_shows_the_child_graph(play: Play) -> None:
         f"{len(tasks)} tasks, none of which has a `state`",
         exchange.sent,
     )
+    # A loop, because a missing state does not end a check that judges all facts.
     for state in states[:1]:
         values = state.get("values")
         steps = values.get("steps") if isinstance(values, dict) else None
