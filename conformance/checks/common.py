@@ -307,6 +307,12 @@ def expect_each_answered(play: Play, expected: str, accepts: Accepts, *faults: s
             raise Unproven(f"no answer to {ask.what}: {exchange.outcome()}", exchange.sent)
 
 
+def require_question(play: Play, label: str) -> None:
+    """Raise Unproven unless the witness knows that a step of a run called interrupt()."""
+    if not any(report.outcome == "interrupted" for report in play.reports(label)):
+        raise Unproven(f"the witness received no report that a step of run {label} called interrupt()")
+
+
 def expect_order(exchange: Exchange, field: str, *, descending: bool) -> None:
     """Raise Broken unless the list that answers a request is sorted by a field of its entries."""
     values = [snippet(one.get(field)) for one in items(exchange)]

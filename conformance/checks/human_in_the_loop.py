@@ -13,6 +13,7 @@ from conformance.checks.common import (
     expect_end,
     expect_entry_at_the_start,
     expect_legal_conversation,
+    require_question,
 )
 from conformance.judge import overlap
 from conformance.judge.check import check
@@ -88,8 +89,7 @@ def new_input_enters_at_the_start(play: Play) -> None:
 @all_facts
 def answer_resumes_the_paused_step(play: Play) -> None:
     """HIL-05: compare run B's steps with the step that asked and the step after it."""
-    if not any(report.outcome == "interrupted" for report in play.reports("A")):
-        raise Unproven("the witness received no report that a step of run A called interrupt()")
+    require_question(play, "A")
     play.accepted("B")
     # In a superstep of two parallel steps the last one entered need not be the one that asked, which is the tool. Steps
     # beside it that had finished are not entered again, because their writes are kept with their tasks.
@@ -508,8 +508,7 @@ def _paused_thread(play: Play) -> tuple[dict[str, Any], int]:
 
     Raise Unproven when it was not read there.
     """
-    if not any(report.outcome == "interrupted" for report in play.reports("A")):
-        raise Unproven("the witness received no report that a step of run A called interrupt()")
+    require_question(play, "A")
     ended, arrived = play.ended("A"), play.submission("B").sent
     # An update of the state begins a checkpoint in which the step has not asked. One that was sent before the suite
     # learned of the pause may take effect after it.

@@ -6,7 +6,7 @@ from collections.abc import Iterator
 from typing import Any
 
 from conformance.api import GONE, IN_FLIGHT, LAG, THREAD_STATUSES, When, objects
-from conformance.checks.common import expect_no_step_after, expect_order
+from conformance.checks.common import expect_no_step_after, expect_order, require_question
 from conformance.judge.check import check
 from conformance.judge.expect import Unproven, all_facts, expect
 from conformance.judge.messages import spell
@@ -401,8 +401,7 @@ def thread_shows_values_and_questions(play: Play) -> str:
     """THR-34: report which of `values` and `interrupts` the thread of the parked run A shows."""
     if not play.messages():
         raise Unproven("the state of the thread has no message")
-    if not any(report.outcome == "interrupted" for report in play.reports("A")):
-        raise Unproven("the witness received no report that a step of run A called interrupt()")
+    require_question(play, "A")
     shown = [name for name in ("values", "interrupts") if play.final_thread().get(name)]
     return " and ".join(shown) or "neither"
 

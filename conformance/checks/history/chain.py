@@ -8,6 +8,7 @@ from itertools import pairwise
 from typing import Any
 
 from conformance.api import checkpoint_id, objects
+from conformance.checks.common import require_question
 from conformance.judge.check import check
 from conformance.judge.expect import Broken, Inapplicable, Unproven, all_facts, expect
 from conformance.judge.messages import spell
@@ -256,8 +257,7 @@ def state_at_a_checkpoint(play: Play) -> None:
 @all_facts
 def state_shows_the_child_graph(play: Play) -> None:
     """CHK-31: look in the state with `subgraphs=true` for the child graph of the parked run A: its steps and `next`."""
-    if not any(report.outcome == "interrupted" for report in play.reports("A")):
-        raise Unproven("the witness received no report that a step of run A called interrupt()")
+    require_question(play, "A")
     exchange = play.last("state with children", s.MAIN)
     expect(exchange.ok, "a 2xx answer to the state with `subgraphs=true`", exchange.outcome(), exchange.sent)
     tasks = objects(exchange.body.get("tasks")) if isinstance(exchange.body, dict) else []
