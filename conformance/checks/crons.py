@@ -223,6 +223,19 @@ def run_of_a_cron_is_as_ordered(play: Play) -> None:
     )
 
 
+@check("CRN-14")
+@all_facts
+def little_is_enough(play: Play) -> None:
+    """CRN-14: compare the answers to a cron without a thread, and to one without input, with 2xx."""
+    asked_for = {move: play.last("create cron", move.label) for move in _crons_of(play)}
+    # The other cron shows whether the deployment has crons at all.
+    if not any(exchange.ok for exchange in asked_for.values()):
+        _require_crons(list(asked_for.values()))
+    for move, exchange in asked_for.items():
+        what = "input" if move.bare else "a thread"
+        expect(exchange.ok, f"a 2xx answer to a cron without {what}", exchange.outcome(), exchange.sent)
+
+
 def _crons_of(play: Play) -> list[s.CreateCron]:
     return [move for move in play.scenario.moves if isinstance(move, s.CreateCron)]
 

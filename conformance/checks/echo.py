@@ -9,11 +9,12 @@ from typing import Any
 
 from conformance.api import LABEL_KEY
 from conformance.judge.check import check
-from conformance.judge.expect import Broken, Inapplicable, Unproven
+from conformance.judge.expect import Broken, Inapplicable, Unproven, all_facts, expect
 from conformance.judge.objects import Shown, contains, shown
 from conformance.judge.play import Exchange, Play
 from conformance.judge.requests import labels
 from conformance.judge.watchers import Watcher, streams
+from conformance.scenarios import moves as s
 from conformance.transcript.text import difference, snippet
 from conformance.transcript.transcript import Request
 
@@ -281,3 +282,22 @@ def _of_assistants(play: Play, crons: list[Shown], sent: dict[str, Request]) -> 
 
 def _is_id(value: Any) -> bool:
     return isinstance(value, str) and re.fullmatch(r"[0-9a-fA-F-]{36}", value) is not None
+
+
+@check("ECH-05")
+@all_facts
+def message_keeps_its_id(play: Play) -> None:
+    """ECH-05: compare the id of each run's human message in the state with the one in the run's request."""
+    see = play.last("final state", s.MAIN).sent
+    for submit in play.scenario.submits():
+        submission = play.accepted(submit.label)
+        found = [one.id for one in play.messages() if (one.label, one.part) == (submit.label, "human")]
+        if not found:
+            raise Unproven(f"the state has no message of run {submit.label}", submission.sent, see)
+        expect(
+            found == [submit.message_id],
+            f"the id {snippet(submit.message_id)} of the message of run {submit.label} in the state",
+            snippet(found),
+            submission.sent,
+            see,
+        )

@@ -17,7 +17,7 @@ from conformance.checks.common import (
 )
 from conformance.judge import overlap
 from conformance.judge.check import check
-from conformance.judge.expect import Inapplicable, Unproven, all_facts, expect
+from conformance.judge.expect import Broken, Inapplicable, Unproven, all_facts, expect
 from conformance.judge.messages import spell
 from conformance.judge.play import NO_VERSION_3, Exchange, Play
 from conformance.judge.premises import ACCEPTED_B, ENDED_B, HELD, REST
@@ -454,6 +454,11 @@ def agent_gets_the_answer(play: Play) -> None:
     sent = play.scenario.submit("B").resume_value
     got = [report for report in play.reports("B") if report.resume is not UNSET]
     if not got:
+        # A value such as `false` may have been taken for none.
+        again = next((report for report in play.reports("B") if report.outcome == "interrupted"), None)
+        if again is not None:
+            expected = f"{again.step} of run B to get the answer {snippet(sent)}"
+            raise Broken(expected, "no answer: it asked again", submission.sent, again.seq)
         returned = any(report.outcome == "returned" for report in play.reports("B"))
         raise Unproven(NO_VERSION_3 if returned else "no step of run B reported its end", submission.sent)
     for report in got:

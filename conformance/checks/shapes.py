@@ -107,7 +107,7 @@ def events_fit_their_names(play: Play) -> None:
     wrong: dict[tuple[str, str], _Wrong] = {}
     for event in events:
         # The name of an event of a subgraph is followed by its namespace: `updates|research:ID`.
-        name = event.event.partition("|")[0].partition("/")[0]
+        name = event.event.partition("|")[0]
         for misfit in _of_event(name, event.data):
             wrong.setdefault((name, misfit.path), _Wrong(f"the event `{event.event}`", misfit, event.seq))
     _expect_no_misfit(list(wrong.values()), "each event")

@@ -5,17 +5,17 @@ from __future__ import annotations
 from collections.abc import Iterator
 from typing import Any
 
-from conformance.api import GONE, IN_FLIGHT, LAG, THREAD_STATUSES, When, objects
+from conformance.api import GONE, IN_FLIGHT, LAG, THREAD_STATUSES, When, checkpoint_id, objects
 from conformance.checks.common import expect_no_step_after, expect_order, require_question
 from conformance.judge.check import check
-from conformance.judge.expect import Unproven, all_facts, expect
+from conformance.judge.expect import Broken, Unproven, all_facts, expect
 from conformance.judge.messages import spell
 from conformance.judge.play import Exchange, Play, StatusReading, status_text
 from conformance.judge.premises import ACCEPTED_A, ACCEPTED_B, CANCELLED, HELD, REST, SETTLED
 from conformance.judge.queries import answer, asked, has, items, page, queries
 from conformance.judge.requests import accepted_deletion, labels, status_of
 from conformance.scenarios import moves as s
-from conformance.transcript.text import same_json, snippet
+from conformance.transcript.text import difference, same_json, snippet
 
 READ: tuple[When, ...] = ("mid", "final")
 
@@ -364,12 +364,33 @@ def thread_that_is_created_again_is_new(play: Play) -> None:
 @all_facts
 def creations_that_do_nothing_agree(play: Play) -> None:
     """THR-32: compare the answer to every creation of one thread, with `if_exists: do_nothing`, with that thread."""
-    chosen = play.transcript.threads[s.FRESH]
-    for exchange in _created_together(play, s.FRESH):
+    name = next(
+        move.name
+        for move in play.scenario.moves
+        if isinstance(move, s.CreateTogether) and move.if_exists == "do_nothing"
+    )
+    chosen = play.transcript.threads[name]
+    for exchange in _created_together(play, name):
         expected = "a 2xx answer to each request that creates the thread with `if_exists: do_nothing`"
         expect(exchange.ok, expected, exchange.outcome(), exchange.sent)
         reported = exchange.body.get("thread_id") if isinstance(exchange.body, dict) else None
         expect(reported == chosen, f"the thread {chosen}", f"`{snippet(reported)}`", exchange.sent)
+    if name == s.MAIN:
+        _expect_unchanged(play, play.last("create together", name))
+
+
+def _expect_unchanged(play: Play, creation: Exchange) -> None:
+    """Raise Broken unless a thread has the metadata and the run in flight that it had before it was created again."""
+    looks = [one for one in play.exchanges_for("look", s.MAIN) if isinstance(one.body, dict)]
+    before = next((one for one in reversed(looks) if one.sent < creation.sent), None)
+    after = next((one for one in looks if one.sent > creation.sent), None)
+    if before is None or after is None:
+        raise Unproven("the thread was not read before and after it was created again", creation.sent)
+    for name in ("metadata", "status", "values"):
+        what = f"`{name}` of the thread to be as before its second creation"
+        found = after.body.get(name)
+        same = name not in before.body or same_json(before.body[name], found)
+        expect(same, what, snippet(found), creation.sent, after.sent)
 
 
 @check("THR-33")
@@ -440,6 +461,37 @@ def change_is_merged(play: Play) -> None:
         what = f"`{name}` of the thread to be as before the change of its metadata"
         same = name not in before.body or same_json(before.body[name], after)
         expect(same, what, snippet(after), change.sent, play.last("final thread", s.MAIN).sent)
+
+
+@check("THR-36")
+@all_facts
+def copy_is_a_thread_of_its_own(play: Play) -> None:
+    """THR-36: compare the history of the copy with that of the thread, and what X changed with the copy alone."""
+    asked = play.last("copy thread", "copy")
+    if not asked.ok:
+        raise Broken("a 2xx answer to a copy of the thread", asked.outcome(), asked.sent)
+    copy, main = play.transcript.threads.get("copy"), play.transcript.threads[s.MAIN]
+    # SHP-03 judges an answer without an id.
+    if copy is None:
+        raise Unproven("the answer to the copy names no thread", asked.sent)
+    expect(copy != main, f"the copy to have another thread_id than {main}", f"`{copy}`", asked.sent)
+    original = objects(play.body("mid history", s.MAIN, list))
+    readings = list(play.exchanges_for("copied history"))
+    if not readings or not original:
+        raise Unproven("the history of the thread, or of its copy, was not read", asked.sent)
+    before, *later = readings
+    for name in ("values", "next"):
+        found = [entry.get(name) for entry in objects(before.body)]
+        due = [entry.get(name) for entry in original]
+        what = f"`{name}` of each checkpoint of the thread in the history of its copy"
+        expect(same_json(found, due), what, difference(found, due, name), asked.sent, before.sent)
+    for exchange in later:
+        grown = len(objects(exchange.body))
+        expected = f"more checkpoints on the copy after run X than the {len(original)} of before"
+        expect(grown > len(original), expected, f"{grown}", play.last("submit", "X").sent, exchange.sent)
+    last = play.last("final history", s.MAIN)
+    same = same_json([checkpoint_id(one) for one in objects(last.body)], [checkpoint_id(one) for one in original])
+    expect(same, "the history of the thread as before run X on its copy", "another one", asked.sent, last.sent)
 
 
 def _deleted_and_created(play: Play) -> tuple[Exchange, Exchange]:

@@ -245,6 +245,14 @@ class Context:
         requests = (create(thread_id=chosen, metadata=metadata, if_exists=move.if_exists) for _ in range(move.times))
         await asyncio.gather(*(self.http.call("create together", move.name, request) for request in requests))
 
+    async def copy_thread(self, name: str) -> None:
+        """Copy the main thread. Without a usable answer there is no thread `name`."""
+        await self.http.call("copy thread", name, self.http.client.threads.copy(self.threads[s.MAIN]))
+        body = self.http.body("copy thread", name)
+        found = body.get("thread_id") if isinstance(body, dict) else None
+        if isinstance(found, str):
+            self.threads[name] = found
+
     def _metadata(self, name: str, why: str) -> dict[str, Any]:
         # Searches filter by these values, so that they find only the main thread of this play, or only its threads.
         common: dict[str, Any] = {"doubletext": why, "doubletext_threads_of": self.play_id}

@@ -62,6 +62,8 @@ async def do(context: Context, move: s.Move) -> None:
             await context.open_again()
         case s.CreateTogether():
             await context.create_together(move)
+        case s.CopyThread(name=name):
+            await context.copy_thread(name)
         case s.ChangeThread(metadata=metadata):
             change = client.threads.update(context.threads[s.MAIN], metadata=metadata)
             await context.http.call("change thread", s.MAIN, change)

@@ -70,7 +70,15 @@ class Failure(TypedDict):
     message: str
 
 
-FRAMES: Final[Mapping[str, Any]] = {"values": dict, "updates": dict, "messages": list, "error": Failure}
+FRAMES: Final[Mapping[str, Any]] = {
+    "values": dict,
+    "updates": dict,
+    "messages": list,
+    "messages/metadata": dict,
+    "messages/partial": list,
+    "messages/complete": list,
+    "error": Failure,
+}
 """The data of stream events by their names. The oldest supported client has no types for them."""
 
 

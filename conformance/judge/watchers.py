@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from typing import get_args
 
@@ -14,10 +14,14 @@ from conformance.judge.play import Exchange, Play
 from conformance.scenarios import moves as s
 from conformance.transcript.transcript import Closed, Left, StreamEvent
 
-EVENT_OF_MODE = {"messages-tuple": "messages"}
-"""The event name of a stream mode, where it differs from the name of the mode."""
+EVENT_NAMES: Mapping[str, tuple[str, ...]] = {
+    **{mode: (mode,) for mode in get_args(s.StreamMode)},
+    "messages-tuple": ("messages",),
+    "messages": ("messages/metadata", "messages/partial", "messages/complete"),
+}
+"""The names of the events of each stream mode."""
 
-EVENTS_OF_MODES = {EVENT_OF_MODE.get(mode, mode) for mode in get_args(s.StreamMode)}
+EVENTS_OF_MODES = {name.partition("/")[0] for names in EVENT_NAMES.values() for name in names}
 """The events of all stream modes, without a namespace or a part of their names."""
 
 EVENTS_OF_A_RUN = EVENTS_OF_MODES | {"metadata", "error", "end"}

@@ -20,7 +20,9 @@ from doubletext.probe import OnCancel, Version, Work
 Strategy = Literal["enqueue", "reject", "interrupt", "rollback"]
 Endpoint = Literal["create", "stream", "wait"]
 RunStatus = Literal["pending", "running", "error", "success", "timeout", "interrupted"]
-StreamMode = Literal["values", "updates", "messages-tuple", "custom", "events", "tasks", "checkpoints", "debug"]
+StreamMode = Literal[
+    "values", "updates", "messages-tuple", "messages", "custom", "events", "tasks", "checkpoints", "debug"
+]
 
 Mistake = Literal["strategy", "assistant", "thread", "unknown", "join", "id", "json", "field", "query", "bulk", "odd"]
 """The kind of error in a request.
@@ -80,6 +82,9 @@ class Submit(Kind, frozen=True, kw_only=True, tag="submit", omit_defaults=True):
 
     label: str
     text: str
+    message_id: str | None = None
+    """The id of the human message. React's client sends one, so that it can show the message before it is stored."""
+
     strategy: Strategy | None = None
     endpoint: Endpoint = "create"
 
@@ -134,6 +139,9 @@ class Submit(Kind, frozen=True, kw_only=True, tag="submit", omit_defaults=True):
     `text` is then the text of the run that wrote the checkpoint.
     """
 
+    goto: str | None = None
+    """A node. Instead of input, the request carries a command that adds the text to the state and starts this node."""
+
     after_seconds: float | None = None
     if_not_exists: Literal["create", "reject"] | None = None
     on_completion: Literal["delete", "keep"] | None = None
@@ -174,6 +182,7 @@ class Submit(Kind, frozen=True, kw_only=True, tag="submit", omit_defaults=True):
             self.answers and f"resumes run {self.answers}" + ", each question by its id" * self.by_id,
             "only the first question" if self.partly else None,
             setting("resume", self.resume_value),
+            setting("the message's id", self.message_id),
             setting("configurable", self.configurable or None),
             "the agent reports what it was given" if self.show else None,
             setting("interrupt_before", nodes(self.stop_before)),
@@ -186,6 +195,7 @@ class Submit(Kind, frozen=True, kw_only=True, tag="submit", omit_defaults=True):
             None if self.reads else "its client stops reading after the first event",
             self.from_step and f"from the checkpoint of {self.from_step}",
             "without input" * self.continues,
+            self.goto and f"a command that adds the text and goes to {self.goto}",
             setting("after_seconds", self.after_seconds),
             setting("if_not_exists", self.if_not_exists),
             setting("on_completion", self.on_completion),
@@ -466,6 +476,17 @@ class CreateTogether(Kind, frozen=True, kw_only=True, tag="create-together"):
         return f"at the same time: {self.times} x create thread {self.name}{sent}"
 
 
+class CopyThread(Kind, frozen=True, kw_only=True, tag="copy-thread"):
+    """Copy the thread. The copy is the thread `name` of the scenario."""
+
+    traits = Traits(passive=False, quiet=False, may_end=False, changes="copy thread", by_hand=False)
+
+    name: str
+
+    def describe(self) -> str:
+        return f"copy the thread as {self.name}"
+
+
 class ChangeThread(Kind, frozen=True, kw_only=True, tag="change-thread"):
     """Add `metadata` to that of the thread."""
 
@@ -602,6 +623,7 @@ class Query(Kind, frozen=True, kw_only=True, tag="query", omit_defaults=True):
 
     purpose: Literal[
         "list history",
+        "copied history",
         "state at",
         "state with children",
         "list threads",
@@ -618,7 +640,7 @@ class Query(Kind, frozen=True, kw_only=True, tag="query", omit_defaults=True):
 
 
 class CreateCron(Kind, frozen=True, kw_only=True, tag="create-cron", omit_defaults=True):
-    """Create a cron on the thread, whose run `label` has `text` as its human message. No cron outlives its play.
+    """Create a cron, whose run `label` has `text` as its human message. No cron outlives its play.
 
     If `often`, it is due every second, or every minute where the deployment accepts no seconds. Otherwise it is due at
     New Year, so that it does not fire during a play.
@@ -635,9 +657,17 @@ class CreateCron(Kind, frozen=True, kw_only=True, tag="create-cron", omit_defaul
     until: int | None = None
     """The year at whose beginning it ends."""
 
+    thread: Literal["main", "stateless"] = "main"
+    """`stateless` stands for no thread: each run of the cron gets one of its own."""
+
+    bare: bool = False
+    """The request has no input."""
+
     def describe(self) -> str:
         texts = (
             "due every second or minute" if self.often else "due at New Year",
+            ON_THREAD[self.thread],
+            "without input" * self.bare,
             setting("end_time", self.until),
             setting("multitask_strategy", self.strategy) or "no multitask_strategy",
             f"hold at {' and '.join(self.hold)}" if self.hold else None,
@@ -724,6 +754,7 @@ Move = (
     | Delete
     | CreateAgain
     | CreateTogether
+    | CopyThread
     | ChangeThread
     | Browse
     | Release

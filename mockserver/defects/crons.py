@@ -10,7 +10,7 @@ from msgspec import structs
 
 from mockserver.core.ids import canonical
 from mockserver.core.records import Thread
-from mockserver.defects.answers import RUNS, matches, rewritten
+from mockserver.defects.answers import RUNS, json_body, matches, refusal, rewritten
 from mockserver.defects.base import Defect
 from mockserver.schemas.common import RunRequest
 from mockserver.web.http import ENGINE
@@ -111,3 +111,32 @@ class CronAssistantUnknown(Defect):
         if matches(request, "POST", f"{RUNS}/crons") and response.status == 200 and self.strikes():
             return rewritten(response, lambda cron: {**cron, "assistant_id": "00000000-0000-4000-8000-000000000000"})
         return response
+
+
+class CronNeedsThread(Defect):
+    """There is no endpoint for a cron without a thread."""
+
+    id = "D280"
+    rule = "CRN-14"
+    seen = ("https://github.com/langchain-ai/langgraphjs/issues/1484",)
+    client = "A report that should be made every morning can be scheduled in no new conversation."
+
+    async def answer(self, request: web.Request, handler: Handler) -> web.StreamResponse:
+        if matches(request, "POST", "/runs/crons") and self.strikes():
+            return refusal(404, "Not Found")
+        return await super().answer(request, handler)
+
+
+class CronNeedsInput(Defect):
+    """A cron without input is refused."""
+
+    id = "D281"
+    rule = "CRN-14"
+    seen = ("https://github.com/aegra/aegra/issues/516",)
+    client = "A graph that needs no input cannot be scheduled."
+
+    async def answer(self, request: web.Request, handler: Handler) -> web.StreamResponse:
+        body = await json_body(request) if matches(request, "POST", f"{RUNS}/crons") else None
+        if isinstance(body, dict) and "schedule" in body and "input" not in body and self.strikes():
+            return refusal(422, "The field input is required.")
+        return await super().answer(request, handler)

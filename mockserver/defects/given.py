@@ -4,8 +4,12 @@ from __future__ import annotations
 
 from typing import Any
 
+from aiohttp import web
+
 from mockserver.core.records import Run
+from mockserver.defects.answers import CREATING, json_body, matches, with_body
 from mockserver.defects.base import Defect
+from mockserver.web.interceptors import Handler
 
 
 class ResumeValueAsText(Defect):
@@ -51,3 +55,74 @@ class ConfigurableLost(Defect):
         right = super().configurable(run)
         kept = {name: value for name, value in right.items() if name == "probe" or not name.startswith("doubletext_")}
         return kept if kept != right and run.strategy == "interrupt" and self.strikes(run) else right
+
+
+class _CommandCut(Defect):
+    """The command of a run is carried out without one of its parts."""
+
+    part: str
+
+    async def answer(self, request: web.Request, handler: Handler) -> web.StreamResponse:
+        body = await json_body(request) if any(matches(request, "POST", path) for path in CREATING) else None
+        command = body.get("command") if isinstance(body, dict) else None
+        if not isinstance(body, dict) or not isinstance(command, dict):
+            return await super().answer(request, handler)
+        if command.get("goto") and command.get(self.part) and self.strikes():
+            left = {name: value for name, value in command.items() if name != self.part}
+            request = with_body(request, {**body, "command": left})
+        return await super().answer(request, handler)
+
+
+class CommandGotoIgnored(_CommandCut):
+    """The `goto` of a command is ignored."""
+
+    id = "D275"
+    rule = "RUN-34"
+    seen = ("https://github.com/Duragraph/duragraph/pull/232",)
+    client = "A conversation is not handed to the agent that should continue it."
+    part = "goto"
+
+
+class CommandUpdateLost(_CommandCut):
+    """The `update` of a command with a `goto` is lost."""
+
+    id = "D276"
+    rule = "RUN-34"
+    seen = ()
+    client = "The agent continues without what the user has added."
+    part = "update"
+
+
+class MessageIdsReplaced(Defect):
+    """A message that a client sends with an id is stored under another one."""
+
+    id = "D282"
+    rule = "ECH-05"
+    seen = ()
+    client = "A message that was just sent is on the screen twice."
+
+    def input(self, run: Run) -> Any:
+        right = super().input(run)
+        sent = right.get("messages") if isinstance(right, dict) else None
+        named = isinstance(sent, list) and any(isinstance(one, dict) and one.get("id") for one in sent)
+        if not isinstance(right, dict) or not isinstance(sent, list) or not named or not self.strikes(run):
+            return right
+        bare = [{name: value for name, value in one.items() if name != "id"} for one in sent if isinstance(one, dict)]
+        return {**right, "messages": bare}
+
+
+class FalseIsNoAnswer(Defect):
+    """An answer to a question that is `false`, 0 or empty is taken for none, and the question is asked again."""
+
+    id = "D283"
+    rule = "HIL-14"
+    seen = ()
+    client = "A user who refuses is asked the same question again, for ever."
+
+    async def answer(self, request: web.Request, handler: Handler) -> web.StreamResponse:
+        body = await json_body(request) if any(matches(request, "POST", path) for path in CREATING) else None
+        command = body.get("command") if isinstance(body, dict) else None
+        resume = command.get("resume") if isinstance(command, dict) else None
+        if isinstance(body, dict) and resume is not None and not resume and self.strikes():
+            request = with_body(request, {name: value for name, value in body.items() if name != "command"})
+        return await super().answer(request, handler)

@@ -216,3 +216,18 @@ class SearchByTextsOnly(Defect):
         typed = isinstance(wanted, dict) and any(not isinstance(value, str) for value in wanted.values())
         response = await super().answer(request, handler)
         return rewritten(response, lambda found: [] if found and self.strikes() else found) if typed else response
+
+
+class HistoryOfOneEntry(Defect):
+    """A history that is read without a limit has the newest entry alone."""
+
+    id = "D274"
+    rule = "CHK-33"
+    seen = ("langgraph-api 0.16.7",)
+    client = "A page of earlier versions shows one version."
+
+    async def answer(self, request: web.Request, handler: Handler) -> web.StreamResponse:
+        response = await super().answer(request, handler)
+        if matches(request, "GET", HISTORY) and "limit" not in request.query:
+            return rewritten(response, lambda body: body[:1] if len(body) > 1 and self.strikes() else body)
+        return response

@@ -378,3 +378,54 @@ class StreamedQuestionLost(Defect):
     def shows(self, event: Event, modes: frozenset[str] | None) -> bool:
         asks = isinstance(event.data, dict) and "__interrupt__" in event.data
         return not (asks and self.strikes()) and super().shows(event, modes)
+
+
+class PartialsArePieces(Defect):
+    """In the mode `messages`, an event has only the new piece of a message, and not the message up to it."""
+
+    id = "D271"
+    rule = "STR-51"
+    seen = ("https://github.com/assistant-ui/assistant-ui/issues/2068",)
+    client = "While an answer is written, the screen shows its last word alone."
+
+    def __init__(self, times: int | None = None) -> None:
+        super().__init__(times)
+        self._done: dict[int, Event] = {}
+        self._before: dict[str, str] = {}
+
+    def shows(self, event: Event, modes: frozenset[str] | None) -> bool:
+        # Each reader of a stream is asked about the same event, which is changed once.
+        if event.name == "messages/partial" and id(event) not in self._done:
+            self._done[id(event)] = event
+            [message] = event.data
+            whole, before = message["content"], self._before.get(message["id"], "")
+            if isinstance(whole, str):
+                self._before[message["id"]] = whole
+                if before and self.strikes():
+                    event.data = [{**message, "content": whole.removeprefix(before)}]
+        return super().shows(event, modes)
+
+
+class MessagesNotAnnounced(Defect):
+    """In the mode `messages`, no event names the node of a message."""
+
+    id = "D272"
+    rule = "STR-51"
+    seen = ()
+    client = "The texts of all agents of a team look like those of one."
+
+    def shows(self, event: Event, modes: frozenset[str] | None) -> bool:
+        return not (event.name == "messages/metadata" and self.strikes()) and super().shows(event, modes)
+
+
+class ModelPiecesNotStreamed(Defect):
+    """A stream of `events` has the beginning and the end of a call of the model, and not the pieces between them."""
+
+    id = "D273"
+    rule = "STR-46"
+    seen = ("https://github.com/CopilotKit/CopilotKit/pull/3201",)
+    client = "An answer appears at once when it is complete, and not while it is written."
+
+    def shows(self, event: Event, modes: frozenset[str] | None) -> bool:
+        piece = event.name == "events" and event.data["event"] == "on_chat_model_stream"
+        return not (piece and self.strikes()) and super().shows(event, modes)

@@ -6,11 +6,13 @@ from typing import Any
 
 from aiohttp import web
 
+from mockserver.core.checkpoints import History
 from mockserver.core.ids import canonical
 from mockserver.defects.answers import json_body, matches, refusal, rewritten, with_body
 from mockserver.defects.base import Defect
 from mockserver.defects.states import requested_thread
-from mockserver.web.http import ENGINE
+from mockserver.views import records
+from mockserver.web.http import ENGINE, json_answer
 from mockserver.web.interceptors import Handler
 
 
@@ -99,4 +101,56 @@ class ThreadUnchangeable(Defect):
     async def answer(self, request: web.Request, handler: Handler) -> web.StreamResponse:
         if matches(request, "PATCH", "/threads/{thread_id}") and self.strikes():
             return refusal(405, "Method Not Allowed")
+        return await super().answer(request, handler)
+
+
+class CopyWithoutHistory(Defect):
+    """The copy of a thread has no state and no history."""
+
+    id = "D277"
+    rule = "THR-36"
+    seen = ()
+    client = "A conversation that the user continues elsewhere begins from nothing."
+
+    async def answer(self, request: web.Request, handler: Handler) -> web.StreamResponse:
+        response = await super().answer(request, handler)
+
+        def emptied(body: Any) -> Any:
+            copy = request.app[ENGINE].threads.by_id.get(body.get("thread_id"))
+            if copy is not None and self.strikes(copy):
+                copy.history = History()
+            return body
+
+        return rewritten(response, emptied) if matches(request, "POST", "/threads/{thread_id}/copy") else response
+
+
+class CopyIsTheThread(Defect):
+    """A copy of a thread is the thread itself."""
+
+    id = "D278"
+    rule = "THR-36"
+    seen = ()
+    client = "An experiment on a copy of a conversation changes the conversation."
+
+    async def answer(self, request: web.Request, handler: Handler) -> web.StreamResponse:
+        thread = requested_thread(request) if matches(request, "POST", "/threads/{thread_id}/copy") else None
+        if thread is not None and self.strikes(thread):
+            return json_answer(records.thread(thread))
+        return await super().answer(request, handler)
+
+
+class ExistingThreadChanged(Defect):
+    """A creation with `if_exists: do_nothing` replaces the metadata of the thread that exists."""
+
+    id = "D279"
+    rule = "THR-32"
+    seen = ()
+    client = "A conversation loses its title when a second tab opens it."
+
+    async def answer(self, request: web.Request, handler: Handler) -> web.StreamResponse:
+        body = await _duplicate(request)
+        if body is not None and body.get("if_exists") == "do_nothing":
+            thread = request.app[ENGINE].threads.by_id[str(canonical(str(body["thread_id"])))]
+            if thread.in_flight and self.strikes(thread):
+                thread.metadata = dict(body.get("metadata") or {})
         return await super().answer(request, handler)

@@ -314,6 +314,9 @@ class Execution:
             write = read_write(command.written, self._run.ids.uuid4, self._run.script)
             values = self._written(values, write)
             self._thread.history.mark(current.checkpoint_id, Mark(self._run.run_id, "values", values))
+            if added and not base.next and _ends_with_human(write):
+                # The last turn is over, so the node of the `goto` answers this message.
+                current = replace(current, cursor=graph.enter(self._run, values))
         return replace(current, values=values)
 
     def _begin_with(self, command: Command) -> Checkpoint:
@@ -631,6 +634,11 @@ class Execution:
 def _may_emit(run: Run, attempt: int) -> bool:
     """Return whether an execution may still emit events. The execution of a lost worker may not."""
     return attempt == run.attempt and policy_of(run.thread).may_emit(run)
+
+
+def _ends_with_human(write: Values) -> bool:
+    said = write.get("messages")
+    return bool(said) and isinstance(said, list) and said[-1].get("type") == "human"
 
 
 def _questions(current: Checkpoint, task: str) -> Sequence[Interrupt]:

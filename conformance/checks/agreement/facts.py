@@ -359,7 +359,8 @@ def _values(play: Play) -> Iterator[tuple[str, int, dict[str, Any]]]:
         if isinstance(one.get("values"), dict):
             yield one.place, one.received, one.get("values")
         for task in objects(one.get("tasks")):
-            if isinstance(task.get("result"), dict):
+            # The entry of the graph writes the input as it was sent, before it is read as messages.
+            if isinstance(task.get("result"), dict) and task.get("name") != "__start__":
                 yield f"the result of a task in {one.place}", one.received, task["result"]
     for exchange in play.exchanges:
         path = exchange.request.path.partition("?")[0]

@@ -20,6 +20,9 @@ from conformance.scenarios import moves as s
 from conformance.transcript.text import difference, snippet
 from conformance.transcript.transcript import WitnessEvent
 
+DEFAULT_LIMIT = 10
+"""The `limit` of a history that the API description has for a request without one."""
+
 MANY = 4
 """The number of checkpoints that cannot all have been written in one moment."""
 
@@ -221,6 +224,20 @@ def history_continues_before_a_checkpoint(play: Play) -> None:
 def history_is_filtered_by_metadata(play: Play) -> None:
     """CHK-23: compare every history with a filter `metadata` with the entries that have these values."""
     _expect_parts(play, lambda options: "metadata" in options)
+
+
+@check("CHK-33", premises=(REST,))
+def history_has_a_default_limit(play: Play) -> None:
+    """CHK-33: compare a history that was read without a limit with the newest ten entries of the whole history."""
+    whole = [checkpoint.id for checkpoint in play.history("mid")]
+    asked_for = [one for one, options in queries(play, "list history") if not options]
+    if not asked_for:
+        raise Unproven("the driver did not read the history without a limit")
+    for exchange in asked_for:
+        got, due = [checkpoint_id(entry) for entry in items(exchange)], whole[:DEFAULT_LIMIT]
+        expected = f"{_positions(due, whole)} of the history for {asked(exchange)}, whose `limit` is {DEFAULT_LIMIT}"
+        see = play.last("mid history", s.MAIN).sent
+        expect(got == due, f"{expected} unless the request has another", _positions(got, whole), exchange.sent, see)
 
 
 @check("CHK-24", premises=(REST,))

@@ -11,7 +11,7 @@ from conformance.judge.play import Play
 from conformance.judge.premises import ACCEPTED_A, ACCEPTED_B, HELD
 from conformance.judge.turns import parts_of
 from conformance.judge.watchers import (
-    EVENT_OF_MODE,
+    EVENT_NAMES,
     EVENTS_OF_MODES,
     Watcher,
     mode_of,
@@ -241,20 +241,17 @@ def _created_with(run: s.Submit) -> tuple[s.StreamMode, ...]:
 
 
 def _missing_modes(play: Play, stream: Watcher) -> list[str]:
-    """Return the events that were requested and of which the client received none."""
-    # The probe agent emits no `custom` events. Another agent need not call a model, and then has no `messages` either.
-    optional = {"custom"} if play.transcript.target.probe != "none" else {"custom", "messages"}
-    return sorted({*_events_of(stream)} - optional - {event.event for event in stream.events})
-
-
-def _events_of(stream: Watcher) -> list[str]:
-    """Return the names of the events that were requested, in order."""
-    return [EVENT_OF_MODE.get(mode, mode) for mode in stream.modes]
+    """Return the modes that were requested and of which the client received no event."""
+    # The probe agent emits no `custom` events. Another agent need not call a model, and then shows no pieces either.
+    optional = {"custom"} if play.transcript.target.probe != "none" else {"custom", "messages-tuple", "messages"}
+    received = {event.event for event in stream.events}
+    return sorted(mode for mode in {*stream.modes} - optional if not received & {*EVENT_NAMES[mode]})
 
 
 def _expect_modes(play: Play, stream: Watcher) -> None:
     """Raise Broken unless a stream has events of the requested modes and of no others."""
-    requested, missing = _events_of(stream), _missing_modes(play, stream)
+    requested = [name for mode in stream.modes for name in EVENT_NAMES[mode]]
+    missing = [name for mode in _missing_modes(play, stream) for name in EVENT_NAMES[mode]]
     names = {event.event for event in stream.events} - set(requested)
     others = sorted(name for name in names if mode_of(name) in EVENTS_OF_MODES)
     expect(

@@ -10,11 +10,12 @@ from conformance.api import checkpoint_id, objects
 from conformance.checks.agreement.contradictions import stated
 from conformance.judge.check import check
 from conformance.judge.expect import Broken, Unproven, all_facts, expect
+from conformance.judge.messages import text_of
 from conformance.judge.play import Play
 from conformance.judge.shapes import instant
 from conformance.judge.watchers import Watcher, streams
 from conformance.scenarios import moves as s
-from conformance.transcript.text import difference, snippet
+from conformance.transcript.text import common_start, difference, snippet
 from conformance.transcript.transcript import StreamEvent
 
 
@@ -239,6 +240,8 @@ def every_call_begins_and_ends(play: Play) -> None:
             raise Unproven(f"{stream.title} was not read to its end, or its run did not succeed", stream.exchange.sent)
         for wanted, found, seq in _unpaired(stream):
             raise Broken(f"{wanted} in {stream.title}", found, stream.exchange.sent, seq)
+        if play.transcript.target.probe != "none":
+            _expect_pieces(stream)
 
 
 def _unpaired(stream: Watcher) -> Iterator[tuple[str, str, int]]:
@@ -262,3 +265,27 @@ def _unpaired(stream: Watcher) -> Iterator[tuple[str, str, int]]:
         pair = counts[call, "start"], counts[call, "end"]
         if pair != (1, 1):
             yield f"one beginning and one end of call {call}", f"{pair[0]} and {pair[1]}", seq
+
+
+def _expect_pieces(stream: Watcher) -> None:
+    """Raise Broken unless the pieces of what the model wrote in a call add up to the output at its end."""
+    calls: dict[Any, list[StreamEvent]] = {}
+    for event in stream.named("events"):
+        calls.setdefault(event.data["run_id"], []).append(event)
+    for call, events in calls.items():
+        due = _text(events[-1], "on_chat_model_end", "output")
+        if due:
+            found = "".join(_text(event, "on_chat_model_stream", "chunk") for event in events)
+            expect(
+                found == due,
+                f"the `on_chat_model_stream` events of call {call} in {stream.title} to add up to its output",
+                f"{snippet(found)}, which equals it for {common_start(found, due)} of {len(due)} characters",
+                stream.exchange.sent,
+                events[-1].seq,
+            )
+
+
+def _text(event: StreamEvent, kind: str, name: str) -> str:
+    """Return the text of the message `name` in an event of this kind, empty in another event."""
+    message = event.data["data"].get(name) if event.data["event"] == kind else None
+    return text_of(message.get("content")) if isinstance(message, dict) else ""

@@ -1,4 +1,7 @@
-"""STR: the pieces of the model's messages in a stream of `messages-tuple`, which clients concatenate."""
+"""STR: the pieces of the model's messages, in each stream mode that shows them.
+
+Clients concatenate the pieces of `messages-tuple` and of `events`, and show the newest event of `messages`.
+"""
 
 from __future__ import annotations
 
@@ -25,12 +28,13 @@ def tokens_make_the_message(play: Play) -> None:
 
     A message's pieces have its id. Joined together they are its text, or the arguments of its calls.
     """
-    values = play.state().get("values")
-    raw = values.get("messages") if isinstance(values, dict) else None
-    messages = raw if isinstance(raw, list) else []
-    whose = read_messages(values, play.scenario)
-    by_run = [(one.label, message) for one, message in zip(whose, messages, strict=True) if one.part in PIECEWISE]
-    judged = [(each, message) for each in own_streams(play) if _whole(play, each) for message in _of(each, by_run)]
+    by_run = _by_run(play, PIECEWISE)
+    judged = [
+        (each, message)
+        for each in own_streams(play)
+        if "messages-tuple" in each.modes and _whole(play, each)
+        for message in _of(each, by_run)
+    ]
     if not any(not message.get("tool_calls") for _, message in judged):
         raise Unproven("the state has no answer of a run whose stream of tokens was read to its end")
     for stream, message in judged:
@@ -41,15 +45,105 @@ def tokens_make_the_message(play: Play) -> None:
             _expect_text(stream, events, message)
 
 
+@check("STR-51")
+@all_facts
+def messages_grow_to_what_they_are(play: Play) -> None:
+    """STR-51: compare the events of each message in a stream of `messages` with each other and with the state."""
+    by_run = _by_run(play, PIECEWISE | {"result"})
+    judged = [
+        (each, message)
+        for each in own_streams(play)
+        if "messages" in each.modes and _whole(play, each)
+        for message in _of(each, by_run)
+    ]
+    if not judged:
+        raise Unproven("the state has no message of a run whose stream of `messages` was read to its end")
+    for stream, message in judged:
+        # An agent need not call a model for its tool calls, so only a text must be there.
+        if not message.get("tool_calls") or _shown(stream, message.get("id")):
+            _expect_growth(stream, message)
+            _expect_announced(stream, message)
+
+
+def _shown(stream: Watcher, message_id: Any) -> list[tuple[StreamEvent, dict[str, Any]]]:
+    """Return the events of mode `messages` with this message, each with the message as it shows it."""
+    return [
+        (event, message)
+        for name in ("messages/partial", "messages/complete")
+        for event in stream.named(name)
+        for message in objects(event.data)
+        if message.get("id") == message_id
+    ]
+
+
+def _expect_growth(stream: Watcher, message: dict[str, Any]) -> None:
+    """Raise Broken unless each event of a message extends the one before, and the last shows what is in the state."""
+    shown, due = _shown(stream, message.get("id")), text_of(message.get("content"))
+    what = f"the {message.get('type')} message {snippet(message.get('id'))} of the state"
+    before = ""
+    for event, found in shown:
+        text = text_of(found.get("content"))
+        expect(
+            text.startswith(before),
+            f"each event of {what} in {stream.title} to extend the text of the one before, {snippet(before)}",
+            snippet(text),
+            event.seq,
+        )
+        before = text
+    expect(
+        bool(shown) and before == due,
+        f"the last `messages/partial` or `messages/complete` of {what} in {stream.title} to have its whole text",
+        f"{len(shown)} events, and {common_start(before, due)} of {len(due)} characters in the last",
+        stream.exchange.sent,
+        *(event.seq for event, _ in shown[-1:]),
+    )
+
+
+def _expect_announced(stream: Watcher, message: dict[str, Any]) -> None:
+    """Raise Broken unless `messages/metadata` has named the node of a message before the message is shown."""
+    shown = _shown(stream, message.get("id"))
+    if not shown:
+        return
+    first = min(event.seq for event, _ in shown)
+    node = "tools" if message.get("type") == "tool" else "agent"
+    named = [
+        _node(event.data.get(message.get("id")))
+        for event in stream.named("messages/metadata")
+        if isinstance(event.data, dict) and message.get("id") in event.data and event.seq < first
+    ]
+    expect(
+        named == [node],
+        f"one `messages/metadata` before the {message.get('type')} message {snippet(message.get('id'))} in "
+        f"{stream.title}, with the `langgraph_node` `{node}`",
+        snippet(named),
+        stream.exchange.sent,
+        first,
+    )
+
+
+def _node(announced: Any) -> Any:
+    metadata = announced.get("metadata") if isinstance(announced, dict) else None
+    return metadata.get("langgraph_node") if isinstance(metadata, dict) else None
+
+
+def _by_run(play: Play, parts: frozenset[str]) -> list[tuple[str, dict[str, Any]]]:
+    """Return the messages of the state that are one of these parts of a turn, each with the run that wrote it."""
+    values = play.state().get("values")
+    raw = values.get("messages") if isinstance(values, dict) else None
+    messages = raw if isinstance(raw, list) else []
+    whose = read_messages(values, play.scenario)
+    return [(one.label, message) for one, message in zip(whose, messages, strict=True) if one.part in parts]
+
+
 def _whole(play: Play, stream: Watcher) -> bool:
-    """Return whether a client has received all pieces of what its run wrote."""
+    """Return whether a client has received all that its run wrote."""
     # The run that answers a question continues the turn of the run that asked it. Each wrote a part of its messages.
     shared = any(
         stream.label in (one.label, one.answers) for one in play.scenario.all_submits if one.answers is not None
     )
     # A server may break off the stream of a client that reads too slowly. STR-02 judges streams that do not end.
     broken = stream.disconnected is not None or stream.exchange.fault is not None
-    return "messages-tuple" in stream.modes and not broken and not shared
+    return not broken and not shared
 
 
 def _of(stream: Watcher, by_run: list[tuple[str, dict[str, Any]]]) -> list[dict[str, Any]]:

@@ -16,14 +16,18 @@ async def create(context: Context, move: s.CreateCron) -> None:
     """Create a cron. One that must fire is due every second or, where seconds are refused, every minute."""
     context.channel.hold(move.label, move.hold)
     order = run_request(context, s.Submit(label=move.label, text=move.text, strategy=move.strategy, hold=move.hold))
-    client, thread = context.http.client.crons, context.threads[s.MAIN]
+    if move.bare:
+        del order["input"]
+    client, thread = context.http.client.crons, context.threads[s.MAIN] if move.thread == s.MAIN else None
     # Six fields are an extension with seconds, which saves a minute per scenario where it is accepted. A cron that must
     # not fire is due on 1 January only.
     schedules = ("* * * * * *", "* * * * *") if move.often else ("0 0 1 1 *",)
     # A cron without an end takes the place of one that is refused. langhost answers 500 to an end.
     ways = [(schedule, until) for until in dict.fromkeys((move.until, None)) for schedule in schedules]
     for schedule, until in ways:
-        if until is None:
+        if thread is None:
+            create = client.create(context.assistant, schedule=schedule, **order)
+        elif until is None:
             create = client.create_for_thread(thread, context.assistant, schedule=schedule, **order)
         else:
             # Older versions of the client cannot send an end.

@@ -72,8 +72,11 @@ def run_request(context: Context, move: s.Submit) -> dict[str, Any]:
     }
     if move.continues:
         pass  # the official client sends no `input` that is null
+    elif move.goto is not None:
+        body["command"] = {"update": {"messages": [{"role": "user", "content": move.text}]}, "goto": move.goto}
     elif move.answers is None:
-        body["input"] = {"messages": [{"role": "user", "content": move.text}]}
+        named = {} if move.message_id is None else {"id": move.message_id}
+        body["input"] = {"messages": [{"role": "user", "content": move.text, **named}]}
     else:
         answer = GO_ON if move.resume_value is None else move.resume_value
         answered = _questions(context)[: 1 if move.partly else None]

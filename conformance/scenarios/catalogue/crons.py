@@ -5,7 +5,7 @@ The id is `cron/SUBJECT`. Only one scenario waits for a cron to fire, because th
 enough to read whether the cron has stored them, because the run of a cron is then like any other. Crons that must not
 fire are due at New Year.
 
-Absent on purpose: crons without a thread, whose runs meet no other run.
+Absent on purpose: the runs of a cron without a thread, which meet no other run.
 """
 
 from __future__ import annotations
@@ -64,6 +64,18 @@ def scenarios() -> Iterator[Scenario]:
             ListCrons(),
             *(DeleteCron(label=name) for name in STRATEGIES),
             ListCrons(),
+        ),
+    )
+    yield Scenario(
+        id="cron/little",
+        about="After a plain turn a client creates a cron without a thread, and one without input, and deletes them.",
+        moves=(
+            Submit(label="A", text=SF),
+            AwaitEnd(label="A"),
+            CreateCron(label="loose", text=LA, thread="stateless"),
+            CreateCron(label="bare", text=LA, bare=True),
+            DeleteCron(label="loose"),
+            DeleteCron(label="bare"),
         ),
     )
     yield Scenario(

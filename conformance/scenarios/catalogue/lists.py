@@ -58,6 +58,7 @@ def scenarios() -> Iterator[Scenario]:
 
 
 def _of_history() -> Iterator[Move]:
+    yield Query(purpose="list history", method="GET", path=HISTORY)
     for query in ("limit=2", "limit=1", "limit=100&before={checkpoint 2}", "limit=2&before={checkpoint 2}"):
         yield Query(purpose="list history", method="GET", path=f"{HISTORY}?{query}")
     filters: tuple[dict[str, Any], ...] = (

@@ -289,7 +289,11 @@ def _late() -> Iterator[Scenario]:
 
 def _rarer_modes(finish: tuple[Move, ...]) -> Iterator[Scenario]:
     """Yield the scenarios with the modes that few clients request."""
-    modes: dict[str, tuple[StreamMode, ...]] = {"events": ("events",), "debug-modes": ("tasks", "checkpoints", "debug")}
+    modes: dict[str, tuple[StreamMode, ...]] = {
+        "events": ("events",),
+        "debug-modes": ("tasks", "checkpoints", "debug"),
+        "messages": ("messages",),
+    }
     for name, requested in modes.items():
         yield Scenario(
             id=f"none/during-tools/stream/streamed/{name}",

@@ -117,6 +117,15 @@ def _resumed() -> Iterator[Scenario]:
             AwaitEnd(label="B"),
         ),
     )
+    yield Scenario(
+        id="resume/parked/create/unwatched/false-value",
+        about="B resumes A with `false`, and its agent reports what it got.",
+        moves=(
+            *_parked(),
+            _resuming("B", resume_value=False, show=True, interrupt=("tools:1",)),
+            AwaitEnd(label="B"),
+        ),
+    )
     both = ("tools:1", "audit:1")
     yield Scenario(
         id="resume/parked/create/unwatched/two-questions",

@@ -29,16 +29,19 @@ from conformance.scenarios.catalogue.blocks import (
 )
 from conformance.scenarios.moves import (
     FRESH,
+    MAIN,
     AwaitEnd,
     AwaitPoint,
     Cancel,
     ChangeThread,
+    CopyThread,
     CreateTogether,
     Endpoint,
     ListRuns,
     Look,
     Move,
     Observe,
+    Query,
     ReadState,
     Release,
     Strategy,
@@ -71,6 +74,10 @@ def scenarios() -> Iterator[Scenario]:
     yield _time_travel()
     yield _updated_as_node()
     yield _thread_changed()
+    yield _thread_copied()
+    yield _exists_already()
+    yield _command()
+    yield _message_ids()
     yield from _configured()
     yield Scenario(
         id="none/delayed/create/unwatched",
@@ -219,6 +226,66 @@ def _thread_changed() -> Scenario:
             *LOOKS,
             ChangeThread(metadata={"doubletext_title": "Weather", "doubletext_pinned": True}),
             *LOOKS,
+        ),
+    )
+
+
+def _thread_copied() -> Scenario:
+    # The copy has a name of its own, because threads with the usual names are created when they are first used.
+    copied = Query(purpose="copied history", method="GET", path="/threads/{copy}/history?limit=100")
+    return Scenario(
+        id="none/finished/create/unwatched/copied",
+        about="The thread is copied when A has finished, and X is created on the copy.",
+        moves=(
+            Submit(label="A", text=SF),
+            AwaitEnd(label="A"),
+            ReadState(),
+            CopyThread(name="copy"),
+            copied,
+            Submit(label="X", text=BOSTON, thread="copy"),
+            AwaitEnd(label="X"),
+            copied,
+        ),
+    )
+
+
+def _message_ids() -> Scenario:
+    return Scenario(
+        id="none/finished/create/unwatched/message-ids",
+        about="A and then B are created with messages whose ids the client has chosen.",
+        moves=(
+            Submit(label="A", text=SF, message_id="5f1c0a52-6f7e-4c0b-9d5e-0a1b2c3d4e5f"),
+            AwaitEnd(label="A"),
+            Submit(label="B", text=NYC, message_id="8e2d1b63-7a8f-4d1c-8e6f-1b2c3d4e5f60"),
+            AwaitEnd(label="B"),
+        ),
+    )
+
+
+def _command() -> Scenario:
+    return Scenario(
+        id="none/finished/create/unwatched/goto",
+        about="When A has finished, B has a command in place of input: it adds a message and goes to the first node.",
+        moves=(
+            Submit(label="A", text=SF),
+            AwaitEnd(label="A"),
+            Submit(label="B", text=NYC, goto="agent"),
+            AwaitEnd(label="B"),
+        ),
+    )
+
+
+def _exists_already() -> Scenario:
+    return Scenario(
+        id="none/during-tools/create/unwatched/exists-already",
+        about="While A is held, a client creates its thread once more with `if_exists: do_nothing`.",
+        moves=(
+            *held_first(IN_TOOLS),
+            *LOOKS,
+            CreateTogether(name=MAIN, times=1, if_exists="do_nothing"),
+            *LOOKS,
+            Release(),
+            AwaitEnd(label="A"),
         ),
     )
 
