@@ -481,10 +481,16 @@ class Play:
         An agent that does not know the version of a run's probe fails the run in its first step, before its first
         report (`agents/CONTRACT.md`).
         """
+        if not self.witnessed:
+            return None
+        # Another run of the scenario may show that the agent knows the version, so that this one failed otherwise.
+        known_version = max(
+            (one.probe_version for one in self.scenario.all_submits if self.reports(one.label)), default=1
+        )
         for submit in self.scenario.all_submits:
             failed = any(reading.status == "error" for reading in self.readings(submit.label))
             version = submit.probe_version
-            if self.witnessed and version > 1 and failed and not self.reports(submit.label):
+            if version > known_version and failed and not self.reports(submit.label):
                 known = "version 1 only" if version == 2 else "versions 1 and 2 only"
                 return (
                     f"run {submit.label} has a probe of version {version} and failed before its first step. "

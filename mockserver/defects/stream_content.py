@@ -422,7 +422,7 @@ class ModelPiecesNotStreamed(Defect):
     """A stream of `events` has the beginning and the end of a call of the model, and not the pieces between them."""
 
     id = "D273"
-    rule = "STR-46"
+    rule = "STR-52"
     seen = ("https://github.com/CopilotKit/CopilotKit/pull/3201",)
     client = "An answer appears at once when it is complete, and not while it is written."
 

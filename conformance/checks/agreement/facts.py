@@ -216,7 +216,10 @@ def _end(before: Shown, after: Shown) -> str:
 
 def _other_values(before: Shown, after: Shown) -> str:
     """Return a text if two answers show different values of a thread. Return an empty text otherwise."""
-    return "between two different `values`" if stated(before.get("values")) != stated(after.get("values")) else ""
+    first, second = stated(before.get("values")), stated(after.get("values"))
+    # An answer without values, such as one of a search, shows no other ones. AGR-06 judges that they are missing.
+    known = first is not None and second is not None
+    return "between two different `values`" if known and first != second else ""
 
 
 _MOVES: dict[str, Callable[[Shown, Shown], str]] = {"updated_at": _end, "state_updated_at": _other_values}

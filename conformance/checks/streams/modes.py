@@ -232,16 +232,28 @@ def _ends(event: StreamEvent) -> bool:
 @check("STR-46")
 def every_call_begins_and_ends(play: Play) -> None:
     """STR-46: look in every stream of `events` for the beginning and the end of every call."""
+    for stream in _of_calls(play):
+        for wanted, found, seq in _unpaired(stream):
+            raise Broken(f"{wanted} in {stream.title}", found, stream.exchange.sent, seq)
+
+
+@check("STR-52")
+@all_facts
+def pieces_make_the_output(play: Play) -> None:
+    """STR-52: compare the pieces of every call of the model in a stream of `events` with the output of the call."""
+    for stream in _of_calls(play):
+        _expect_pieces(stream)
+
+
+def _of_calls(play: Play) -> list[Watcher]:
+    """Return the streams of `events`. Raise Unproven unless there is one, and each was read to its end."""
     judged = [stream for stream in streams(play) if "events" in stream.modes]
     if not judged:
         raise Unproven("no stream was opened with `events`")
     for stream in judged:
         if stream.closed is None or play.final_status(stream.label) != "success":
             raise Unproven(f"{stream.title} was not read to its end, or its run did not succeed", stream.exchange.sent)
-        for wanted, found, seq in _unpaired(stream):
-            raise Broken(f"{wanted} in {stream.title}", found, stream.exchange.sent, seq)
-        if play.transcript.target.probe != "none":
-            _expect_pieces(stream)
+    return judged
 
 
 def _unpaired(stream: Watcher) -> Iterator[tuple[str, str, int]]:
@@ -269,23 +281,29 @@ def _unpaired(stream: Watcher) -> Iterator[tuple[str, str, int]]:
 
 def _expect_pieces(stream: Watcher) -> None:
     """Raise Broken unless the pieces of what the model wrote in a call add up to the output at its end."""
-    calls: dict[Any, list[StreamEvent]] = {}
+    calls: dict[str, list[StreamEvent]] = {}
     for event in stream.named("events"):
-        calls.setdefault(event.data["run_id"], []).append(event)
-    for call, events in calls.items():
-        due = _text(events[-1], "on_chat_model_end", "output")
-        if due:
-            found = "".join(_text(event, "on_chat_model_stream", "chunk") for event in events)
-            expect(
-                found == due,
-                f"the `on_chat_model_stream` events of call {call} in {stream.title} to add up to its output",
-                f"{snippet(found)}, which equals it for {common_start(found, due)} of {len(due)} characters",
-                stream.exchange.sent,
-                events[-1].seq,
-            )
+        calls.setdefault(snippet(_field(event, "run_id")), []).append(event)
+    judged = [(call, events, due) for call, events in calls.items() if (due := _texts(events, "end", "output"))]
+    if not judged:
+        raise Unproven(f"no call of the model in {stream.title} has an output with a text", stream.exchange.sent)
+    for call, events, due in judged:
+        found = _texts(events, "stream", "chunk")
+        expect(
+            found == due,
+            f"the `on_chat_model_stream` events of call {call} in {stream.title} to add up to its output",
+            f"{snippet(found)}, which equals it for {common_start(found, due)} of {len(due)} characters",
+            stream.exchange.sent,
+            events[-1].seq,
+        )
 
 
-def _text(event: StreamEvent, kind: str, name: str) -> str:
-    """Return the text of the message `name` in an event of this kind, empty in another event."""
-    message = event.data["data"].get(name) if event.data["event"] == kind else None
-    return text_of(message.get("content")) if isinstance(message, dict) else ""
+def _texts(events: list[StreamEvent], kind: str, name: str) -> str:
+    """Return the texts of the messages `name` in all events of the model of one kind, joined."""
+    shown = [_field(event, "data") for event in events if _field(event, "event") == f"on_chat_model_{kind}"]
+    messages = [data.get(name) for data in shown if isinstance(data, dict)]
+    return "".join(text_of(message.get("content")) for message in messages if isinstance(message, dict))
+
+
+def _field(event: StreamEvent, name: str) -> Any:
+    return event.data.get(name) if isinstance(event.data, dict) else None

@@ -48,6 +48,13 @@ def times_reversed(entries: list[Json]) -> list[Json]:
     return [of(one, created_at=at) for one, at in zip(entries, reversed(times), strict=True)]
 
 
+def default_history(raw: Json) -> None:
+    """Answer the history without a limit with one entry."""
+    for request, response in requests(raw, "list history"):
+        if request["path"].endswith("/history") and request["body"] is None:
+            response["body"] = response["body"][:1]
+
+
 TWINS = [
     twin("CHK-01", "a fork", TOOLS, history(reparent), fact="places below"),
     twin("CHK-01", "two roots", TOOLS, history(entry(parent_checkpoint=None, parent_checkpoint_id=None)), fact="2"),
@@ -128,4 +135,5 @@ TWINS = [
     twin("CHK-32", "refused", AS_NODE, status_code("update state", "main", 422), fact="HTTP 422"),
     twin("CHK-32", "nothing is executed", AS_NODE, drop_reports("B"), fact="no step"),
     twin("CHK-32", "the run fails", AS_NODE, run_status("B", "error"), fact="`error`"),
+    twin("CHK-33", "one entry", LISTED, default_history, fact="entries 0"),
 ]  # fmt: skip

@@ -62,4 +62,7 @@ TWINS = [
          assistant_id=UNKNOWN) for one in crons]), fact=UNKNOWN),
     twin("ECH-04", "another schedule", CRON, bodies("list crons", "main", lambda crons: [of(one, schedule="* * * * *")
          for one in crons]), fact="* * * * *"),
+    twin("ECH-05", "another id", "none/finished/create/unwatched/message-ids", bodies("final state", "main",
+         lambda state: of(state, values=of(state["values"], messages=[of(one, id=UNKNOWN)
+         for one in state["values"]["messages"]]))), fact=UNKNOWN),
 ]  # fmt: skip

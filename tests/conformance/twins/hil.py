@@ -69,6 +69,15 @@ def never_paused(label: str) -> Edit:
     return edit
 
 
+def asked_again(raw: Json) -> None:
+    """Let run B ask its question again in place of returning."""
+    for moment in raw["moments"]:
+        if moment.get("label") == "B" and moment["kind"] == "witness":
+            moment.pop("resume", None)
+            if moment.get("outcome") is not None:
+                moment["outcome"] = "interrupted"
+
+
 TWINS = [
     twin("HIL-01", "no question in the thread", PARKED,
          bodies("look", "main", lambda b: of(b, interrupts={})), fact="`{}`"),
@@ -120,4 +129,6 @@ TWINS = [
          fact="audit:1"),
     twin("HIL-17", "an event of its own", STREAMED, sent_to("A", lambda sent: [of(e, event="__interrupt__")
          if "__interrupt__" in (e["data"] or {}) else e for e in sent]), fact="no event has `__interrupt__`"),
+    twin("HIL-14", "a refusal is no answer", "resume/parked/create/unwatched/false-value", asked_again,
+         fact="it asked again"),
 ]  # fmt: skip

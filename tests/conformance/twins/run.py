@@ -2,7 +2,18 @@
 
 from __future__ import annotations
 
-from tests.conformance.plays import Edit, Json, bodies, move_report, requests, run_status, status_code, witness
+from tests.conformance.plays import (
+    Edit,
+    Json,
+    bodies,
+    messages,
+    move_report,
+    requests,
+    run_status,
+    status_code,
+    without,
+    witness,
+)
 from tests.conformance.twins.edits import (
     CANCELLED,
     TOOLS,
@@ -34,6 +45,16 @@ def still_running_after_the_join(raw: Json) -> None:
     since = raw["moments"].index(answer)
     later = [found for request, found in requests(raw, "look", "run B") if raw["moments"].index(request) > since]
     later[0]["body"]["status"] = "running"
+
+
+GOTO = "none/finished/create/unwatched/goto"
+
+
+def first_step_elsewhere(raw: Json) -> None:
+    """Let run B report its first step as one of another node."""
+    for moment in raw["moments"]:
+        if moment.get("label") == "B" and moment["kind"] == "witness" and moment["step"] == "agent:1":
+            moment["step"] = "tools:1"
 
 
 TWINS = [
@@ -119,4 +140,6 @@ TWINS = [
     twin("RUN-22", "the thread is idle", "none/stopped-before/create/unwatched", every_thread("idle"), fact="`idle`"),
     twin("RUN-23", "the first run's too", f"{TOOLS}/configurable",
          reported("configurable", {"doubletext_first": "of A"}), fact='{"doubletext_first":"of A"}'),
+    twin("RUN-34", "another node", GOTO, first_step_elsewhere, fact="the steps tools:1"),
+    twin("RUN-34", "the update is lost", GOTO, messages(without("nyc")), fact="no such message"),
 ]  # fmt: skip

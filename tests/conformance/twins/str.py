@@ -64,6 +64,17 @@ def _has_call(event: Json) -> bool:
     return event["event"] == "messages" and bool(event["data"][0].get("tool_call_chunks"))
 
 
+def pieces_alone(sent: list[Json]) -> list[Json]:
+    """Show only the last word of a message in each event of it."""
+
+    def last_word(event: Json) -> Json:
+        [message] = event["data"]
+        text = message["content"]
+        return of(event, data=[of(message, content=text.split()[-1])]) if isinstance(text, str) else event
+
+    return [last_word(e) if e["event"] == "messages/partial" else e for e in sent]
+
+
 TWINS = [
     twin("STR-01", "metadata comes late", STREAMED, without_metadata, fact="`values`"),
     twin("STR-01", "another run's id", STREAMED, metadata_of("somebody"), fact="run_id somebody"),
@@ -234,4 +245,12 @@ TWINS = [
          fact="data"),
     twin("STR-23", "a resumed stream has no data", BACK, sent_to("V", lambda sent: [of(e, data=None) for e in sent]),
          fact="data"),
+    twin("STR-51", "pieces and not the message up to them", f"{MODES}/messages", sent_to("A", pieces_alone),
+         fact="search"),
+    twin("STR-51", "messages without nodes", f"{MODES}/messages", sent_to("A", lambda sent: [e for e in sent
+         if e["event"] != "messages/metadata"]), fact="[]"),
+    twin("STR-51", "the end of an answer is lost", f"{MODES}/messages", sent_to("A", lambda sent: [e for e in sent
+         if e["event"] != "messages/partial" or "details!" not in str(e["data"])]), fact="characters in the last"),
+    twin("STR-52", "a piece is lost", f"{MODES}/events", sent_to("A", lambda sent: [e for e in sent
+         if "details!" not in str(e["data"]) or e["data"]["event"] != "on_chat_model_stream"]), fact="characters"),
 ]  # fmt: skip

@@ -17,6 +17,8 @@ from tests.conformance.twins.edits import (
 CHANGED = "none/finished/create/unwatched/change-thread"
 TOGETHER = "missing-thread/created-together"
 PARKED_WAIT = "none/parking/wait/unwatched"
+COPIED = "none/finished/create/unwatched/copied"
+EXISTS = "none/during-tools/create/unwatched/exists-already"
 THREADS = "none/finished/create/unwatched/threads"
 
 
@@ -46,6 +48,15 @@ def with_old_message(state: Json) -> Json:
     """Return a state that also has the message of the deleted conversation."""
     old = {"type": "human", "id": "old", "content": "what's the weather in sf?"}
     return of(state, values=of(state["values"], messages=[old, *state["values"]["messages"]]))
+
+
+def metadata_after_creation(raw: Json) -> None:
+    """Show no metadata of the thread in the readings that follow its second creation."""
+    _, creation = next(requests(raw, "create together", "main"))
+    since = raw["moments"].index(creation)
+    for request, response in requests(raw, "look", "main"):
+        if raw["moments"].index(request) > since:
+            response["body"]["metadata"] = {}
 
 
 TWINS = [
@@ -96,4 +107,12 @@ TWINS = [
          lambda b: of(b, metadata={**b["metadata"], "doubletext_title": None})), fact="doubletext_title"),
     twin("THR-35", "the values are lost", CHANGED, bodies("final thread", "main", lambda b: of(b, values=None)),
          fact="null"),
+    twin("THR-32", "the thread that exists gets other metadata", EXISTS, metadata_after_creation, fact="{}"),
+    twin("THR-36", "no copies", COPIED, status_code("copy thread", "copy", 404), fact="HTTP 404"),
+    twin("THR-36", "a copy without a history", COPIED, bodies("copied history", "main", lambda _: []),
+         fact="values: []"),
+    twin("THR-36", "the run is on the thread", COPIED, bodies("final history", "main", lambda e: [e[0], *e]),
+         fact="another one"),
+    twin("THR-36", "the run leaves no trace", COPIED,
+         bodies("copied history", "main", lambda e: e[-5:], last=True), fact="5"),
 ]  # fmt: skip
