@@ -126,3 +126,23 @@ class FalseIsNoAnswer(Defect):
         if isinstance(body, dict) and resume is not None and not resume and self.strikes():
             request = with_body(request, {name: value for name, value in body.items() if name != "command"})
         return await super().answer(request, handler)
+
+
+class RecursionLimitIgnored(Defect):
+    """The `recursion_limit` in the config of a run is ignored."""
+
+    id = "D284"
+    rule = "RUN-35"
+    seen = ()
+    client = "A model that calls its tools in a circle costs money for ever."
+
+    async def answer(self, request: web.Request, handler: Handler) -> web.StreamResponse:
+        body = await json_body(request) if any(matches(request, "POST", path) for path in CREATING) else None
+        config = body.get("config") if isinstance(body, dict) else None
+        if isinstance(body, dict) and isinstance(config, dict) and "recursion_limit" in config:
+            limit = config["recursion_limit"]
+            # One that is no number is still refused.
+            if type(limit) is int and self.strikes():
+                left = {name: value for name, value in config.items() if name != "recursion_limit"}
+                request = with_body(request, {**body, "config": left})
+        return await super().answer(request, handler)

@@ -663,6 +663,7 @@ CASES: list[tuple[str, str, dict[str, str]]] = [
     ("cron_needs_thread", "cron/little", {"CRN-14": "HTTP 404"}),
     ("cron_needs_input", "cron/little", {"CRN-14": "HTTP 422"}),
     ("message_ids_replaced", "none/finished/create/unwatched/message-ids", {"ECH-05": '["'}),
+    ("recursion_limit_ignored", "none/limited/create/unwatched", {"RUN-35": "`success`"}),
     ("false_is_no_answer", "resume/parked/create/unwatched/false-value", {"HIL-14": "it asked again"}),
     ("metadata_replaced", "none/finished/create/unwatched/change-thread", {"THR-35": '{"doubletext":null'}),
     ("thread_unchangeable", "none/finished/create/unwatched/change-thread", {"THR-35": "HTTP 405"}),

@@ -261,3 +261,16 @@ def command_updates_and_goes(play: Play) -> None:
         f"the steps {' '.join(steps)}" if steps else "no step",
         submission.sent,
     )
+
+
+@check("RUN-35")
+@all_facts
+def limit_of_steps_is_kept(play: Play) -> None:
+    """RUN-35: compare the end of run A with `error`, and count its steps, when its turn needs more than it may."""
+    limit = play.scenario.submit("A").recursion_limit or 0
+    expect_end(play, "A", "error", f"run A, whose turn needs more steps than its recursion_limit {limit},")
+    steps = play.state().get("values")
+    done = steps.get("steps") if isinstance(steps, dict) else None
+    count = len(done) if isinstance(done, list) else 0
+    see = play.last("final state", s.MAIN).sent
+    expect(count <= limit, f"no more than {limit} finished step of run A in the state", f"{count}", see)

@@ -84,6 +84,8 @@ def run_request(context: Context, move: s.Submit) -> dict[str, Any]:
     if move.configurable:
         config = body.setdefault("config", {"configurable": {}})
         config["configurable"] = {**config["configurable"], **move.configurable}
+    if move.recursion_limit is not None:
+        body["config"] = {**body.get("config", {}), "recursion_limit": move.recursion_limit}
     at = None if move.from_step is None else _checkpoint_after(context, move.from_step)
     modes = move.stream_mode or (("values", "updates") if move.endpoint == "stream" else ())
     optional: dict[str, Any] = {

@@ -78,6 +78,7 @@ def scenarios() -> Iterator[Scenario]:
     yield _exists_already()
     yield _command()
     yield _message_ids()
+    yield _limited()
     yield from _configured()
     yield Scenario(
         id="none/delayed/create/unwatched",
@@ -246,6 +247,14 @@ def _thread_copied() -> Scenario:
             AwaitEnd(label="X"),
             copied,
         ),
+    )
+
+
+def _limited() -> Scenario:
+    return Scenario(
+        id="none/limited/create/unwatched",
+        about="A may execute one step only, and its turn has three.",
+        moves=(Submit(label="A", text=SF, recursion_limit=1), AwaitEnd(label="A"), Look()),
     )
 
 

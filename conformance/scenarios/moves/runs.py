@@ -87,6 +87,8 @@ class Submit(Kind, frozen=True, kw_only=True, tag="submit", omit_defaults=True):
     `text` is then the text of the run that wrote the checkpoint.
     """
 
+    recursion_limit: int | None = None
+
     goto: str | None = None
     """A node. Instead of input, the request carries a command that adds the text to the state and starts this node."""
 
@@ -144,6 +146,7 @@ class Submit(Kind, frozen=True, kw_only=True, tag="submit", omit_defaults=True):
             self.from_step and f"from the checkpoint of {self.from_step}",
             "without input" * self.continues,
             self.goto and f"a command that adds the text and goes to {self.goto}",
+            setting("recursion_limit", self.recursion_limit),
             setting("after_seconds", self.after_seconds),
             setting("if_not_exists", self.if_not_exists),
             setting("on_completion", self.on_completion),

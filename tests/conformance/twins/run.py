@@ -140,6 +140,8 @@ TWINS = [
     twin("RUN-22", "the thread is idle", "none/stopped-before/create/unwatched", every_thread("idle"), fact="`idle`"),
     twin("RUN-23", "the first run's too", f"{TOOLS}/configurable",
          reported("configurable", {"doubletext_first": "of A"}), fact='{"doubletext_first":"of A"}'),
+    twin("RUN-35", "the limit is ignored", "none/limited/create/unwatched", run_status("A", "success"),
+         fact="`success`"),
     twin("RUN-34", "another node", GOTO, first_step_elsewhere, fact="the steps tools:1"),
     twin("RUN-34", "the update is lost", GOTO, messages(without("nyc")), fact="no such message"),
 ]  # fmt: skip
