@@ -192,6 +192,20 @@ def next_run_is_that_of_the_schedule(play: Play) -> None:
             )
 
 
+@check("CRN-15")
+def next_run_is_shown(play: Play) -> None:
+    """CRN-15: look for the `next_run_date` in every list of the enabled crons, which are due at New Year."""
+    crons = [cron for exchange in play.exchanges_for("list crons", s.MAIN) for cron in objects(exchange.body)]
+    if not crons:
+        _require_crons(play.exchanges_for("create cron"))
+        raise Unproven("no list has a cron")
+    for cron in crons:
+        shown = cron.get("next_run_date")
+        expected = f"a next_run_date of the cron {snippet(cron.get('cron_id'))}, which is enabled"
+        see = play.last("list crons", s.MAIN).sent
+        expect(cron.get("enabled") is False or shown is not None, expected, f"`{snippet(shown)}`", see)
+
+
 @check("CRN-11")
 def run_of_a_cron_is_as_ordered(play: Play) -> None:
     """CRN-11: compare the strategy, the metadata and the input of the cron's run B with those of the cron."""

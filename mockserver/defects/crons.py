@@ -113,6 +113,21 @@ class CronAssistantUnknown(Defect):
         return response
 
 
+class NextRunUnknown(Defect):
+    """The `next_run_date` of a cron is always null."""
+
+    id = "D285"
+    rule = "CRN-15"
+    seen = ()
+    client = "A page of planned reports shows no times."
+
+    async def answer(self, request: web.Request, handler: Handler) -> web.StreamResponse:
+        response = await super().answer(request, handler)
+        if matches(request, "POST", "/runs/crons/search") and self.strikes():
+            return rewritten(response, lambda crons: [{**cron, "next_run_date": None} for cron in crons])
+        return response
+
+
 class CronNeedsThread(Defect):
     """There is no endpoint for a cron without a thread."""
 

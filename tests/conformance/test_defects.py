@@ -660,6 +660,7 @@ CASES: list[tuple[str, str, dict[str, str]]] = [
     ("copy_without_history", "none/finished/create/unwatched/copied", {"THR-36": "values: []"}),
     ("copy_is_the_thread", "none/finished/create/unwatched/copied", {"THR-36": "`"}),
     ("existing_thread_changed", "none/during-tools/create/unwatched/exists-already", {"THR-32": '"created together"'}),
+    ("next_run_unknown", "cron/made-and-deleted", {"CRN-15": "`null`"}),
     ("cron_needs_thread", "cron/little", {"CRN-14": "HTTP 404"}),
     ("cron_needs_input", "cron/little", {"CRN-14": "HTTP 422"}),
     ("message_ids_replaced", "none/finished/create/unwatched/message-ids", {"ECH-05": '["'}),

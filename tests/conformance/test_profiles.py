@@ -82,7 +82,7 @@ BAD = [
     (GOOD.replace("PST-05", "PST-55"), "7: no requirement `PST-55`. Did you mean PST-05?"),
     (
         GOOD.replace('requirement = "PST-05"', 'requirements = ["CRN"]'),
-        "7: `CRN` is an area of 9 requirements. Name them, from CRN-01 to CRN-14, or the scenarios",
+        "7: `CRN` is an area of 10 requirements. Name them, from CRN-01 to CRN-15, or the scenarios",
     ),
     (GOOD.replace("no durability modes", " "), "8: the absence of PST-05 needs a reason"),
     (GOOD.replace('requirement = "PST-05"', ""), "8: an absence needs a `requirement`, a `strategy`, or a pattern"),

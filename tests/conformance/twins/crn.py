@@ -49,6 +49,8 @@ TWINS = [
          bodies("create cron", "enqueue", lambda b: of(b, next_run_date="2020-01-01T00:00:00+00:00")), fact="`2020-"),
     twin("CRN-11", "the run of the cron has no metadata", "cron/busy-thread",
          bodies("final run", "run B", lambda b: of(b, metadata={})), fact="doubletext_label `null`"),
+    twin("CRN-15", "no next run", MADE, bodies("list crons", "main", lambda found: [of(cron, next_run_date=None)
+         for cron in found]), fact="`null`"),
     twin("CRN-14", "a cron needs a thread", "cron/little", status_code("create cron", "loose", 404),
          fact="HTTP 404"),
     twin("CRN-14", "a cron needs input", "cron/little", status_code("create cron", "bare", 422), fact="HTTP 422"),
