@@ -9,7 +9,7 @@ from conformance.api import GONE, RUN_STATUSES, namesake
 from conformance.checks.common import expect_end, status_word
 from conformance.judge.check import check
 from conformance.judge.expect import Unproven, all_facts, expect
-from conformance.judge.play import Play
+from conformance.judge.play import Play, StatusReading
 from conformance.judge.requests import accepted_deletion, labels
 from conformance.scenarios import moves as s
 from conformance.transcript.text import snippet
@@ -43,11 +43,19 @@ def statuses_are_documented(play: Play) -> None:
             expect(
                 reading.status in RUN_STATUSES or reading.status == GONE,
                 f"a status of run {label} that is one of {', '.join(sorted(RUN_STATUSES))}",
-                f"`{reading.status}`",
+                _shown(play, reading),
                 reading.sent,
             )
     if not seen:
         raise Unproven("the deployment never reported the status of a run")
+
+
+def _shown(play: Play, reading: StatusReading) -> str:
+    """Return the status of a reading, or the whole answer if it is an object without one, such as an error with 200."""
+    bodies = [exchange.body for exchange in play.exchanges if exchange.sent == reading.sent]
+    if bodies and isinstance(bodies[0], dict) and "status" not in bodies[0]:
+        return f"no `status` in `{snippet(bodies[0])}`"
+    return f"`{reading.status}`"
 
 
 @check("RUN-02")
