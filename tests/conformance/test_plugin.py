@@ -216,7 +216,7 @@ async def test_the_report_holds_every_verdict(tmp_path: Path) -> None:
     assert run.code == 1, run.output
     raw = msgspec.json.decode((tmp_path / "a" / "b" / "report.json").read_bytes())
     kept = read_transcript(tmp_path / "a" / "b" / "calibration.json")
-    # The number of workers is counted, so the play that looks only for a second one is not made.
+    # The number of workers is counted, so the play that searches only for a second one is not made.
     assert {play.scenario.id for play in (*kept.earlier, kept)} == EXAMINATION - {CAPACITY.id}
     fields = [
         "format",
