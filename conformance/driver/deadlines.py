@@ -23,12 +23,16 @@ There are four kinds of values:
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
 # A deployment that starts runs at once needs a few milliseconds on one machine. One that polls a queue needs half a
 # period on average, and `langgraph dev` has a period of up to a second. The limit lies between the two.
 PROMPT = 0.04
 """The start latency in seconds below which a deployment starts runs at once, and does not poll a queue."""
+
+MISSED = 64
+"""The number of deployments that poll a queue, of which one may get a window that is shorter than its period."""
 
 # A run that never starts costs the whole deadline. One that has to wait for longer than this is played again alone.
 CROWD = 3
@@ -88,14 +92,31 @@ class Deadlines:
         factor = min(jobs, CROWD)
         return replace(self, start=self.start * factor, finish=self.finish * factor)
 
-    def calibrated(self, start_latency: float) -> Deadlines:
-        """Return the deadlines with `observe` fitted to the slowest observed start of a run, in seconds.
+    def crowded(self, factor: float) -> Deadlines:
+        """Return the deadlines for a deployment that takes `factor` times as long when it has many requests at a time.
+
+        Windows and `capacity` stay the same, because no event ends them.
+        """
+        return replace(
+            self,
+            answer=self.answer * factor,
+            start=self.start * factor,
+            stop=self.stop * factor,
+            finish=self.finish * factor,
+        )
+
+    def calibrated(self, starts: Sequence[float]) -> Deadlines:
+        """Return the deadlines with `observe` fitted to the observed starts of runs, in seconds.
 
         The window must be long enough for a run that is started wrongly to report. A deployment that starts runs at
         once also starts a wrong one at once. A deployment that polls its queue may need a whole period more than was
         observed, so anything slower than `PROMPT` gets at least two seconds. A window that is too short can only miss a
         fault. It cannot invent one.
+
+        Where runs start at any moment of a period, all n starts fall into its first 1/f by a chance of f**-n. So the
+        slowest start is multiplied by the f that makes this chance one in `MISSED`, which is 4 for three starts.
         """
-        # Four times the observed start, but at most four seconds: the window is paid in full in every such scenario.
-        least = 0.5 if start_latency < PROMPT else 2.0
-        return replace(self, observe=self.observe * min(max(4 * start_latency, least), 4.0))
+        slowest = max(starts)
+        least = 0.5 if slowest < PROMPT else 2.0
+        # At most four seconds: the window is paid in full in every scenario that has one.
+        return replace(self, observe=self.observe * min(max(MISSED ** (1 / len(starts)) * slowest, least), 4.0))

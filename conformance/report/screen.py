@@ -97,9 +97,7 @@ def workers(number: int) -> str:
     """Return the line on the workers that were found."""
     if number == 1:
         return "1 run was executed at a time in the examination, so the plays shared one worker (--conformance-jobs)"
-    return (
-        f"{number} runs were executed at a time in the examination, so as many workers were used (--conformance-jobs)"
-    )
+    return f"{number} workers were used at a time, as the examination suggested (--conformance-jobs)"
 
 
 def own_fault(errors: int) -> str:

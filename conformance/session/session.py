@@ -358,7 +358,7 @@ class Session:
                 "suite": self.suite,
                 "target": target.info,
                 "problem": target.problem,
-                "workers": None if target.problem or self.options.jobs else target.width,
+                "workers": None if target.problem or not target.counted else target.width,
                 "notes": self._notes(target),
                 "folder": str(folder) if folder else None,
             }

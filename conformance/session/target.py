@@ -13,9 +13,9 @@ Theory of operation. `Target.examine` answers four questions, in this order:
    - The final state has no such marks: the agent is not a probe agent. If the user named the assistant, `probe` becomes
      "none", and the scenarios that need no probe are played. Otherwise that is the `problem`.
 
-4. How fast does it start a run? The slowest of the plain runs sets the deadlines. `CAPACITY` finds
-   out whether two runs can execute at once, where the shipped profiles for this server differ by that. With
-   `--conformance-jobs=auto`, `WIDTH` finds out how many can.
+4. How fast does it start a run? The slowest of the starts that were seen sets the deadlines. On a deployment that
+   answers slowly, one plain run is enough. With `--conformance-jobs=auto`, `WIDTH` finds out how many runs can execute
+   at once. Else `CAPACITY` finds out whether two can, where the shipped profiles for this server differ by that.
 """
 
 from __future__ import annotations
@@ -47,7 +47,7 @@ from conformance.scenarios.scenario import Scenario
 from conformance.scenarios.steps import STEPS
 from conformance.session import answers
 from conformance.session.course import course
-from conformance.transcript.recorder import Recorder
+from conformance.transcript.recorder import Recorder, now
 from conformance.transcript.redaction import Redactor
 from conformance.transcript.text import snippet
 from conformance.transcript.transcript import ProbeUse, Released, SuiteInfo, TargetInfo, Transcript
@@ -82,25 +82,36 @@ CAPACITY = Scenario(
 MOST = 10
 """The greatest number of workers that is looked for. More plays at a time would only compete for this process."""
 
-_OTHERS = tuple(f"X{number}" for number in range(2, MOST + 1))
+MOST_IF_SLOW = 30
+"""The same for a deployment that answers slowly. Its plays mostly wait for answers, and take this process no time."""
 
-WIDTH = Scenario(
-    id="width",
-    about="Runs on as many threads, each held in its first step, which shows how many of them have a worker.",
-    moves=(
-        s.Submit(label="A", text=SF, hold=(FIRST_STEP,)),
-        s.AwaitPoint(label="A", point=FIRST_STEP),
-        s.Together(
-            moves=tuple(
-                s.Submit(label=label, text=SF, hold=(FIRST_STEP,), thread=f"of run {label}") for label in _OTHERS
-            )
+
+def _width(most: int) -> Scenario:
+    """Return the scenario that counts the workers, up to `most`."""
+    others = [f"X{number}" for number in range(2, most + 1)]
+    return Scenario(
+        id="width",
+        about="Runs on as many threads, each held in its first step, which shows how many of them have a worker.",
+        moves=(
+            s.Submit(label="A", text=SF, hold=(FIRST_STEP,)),
+            s.AwaitPoint(label="A", point=FIRST_STEP),
+            s.Together(
+                moves=tuple(
+                    s.Submit(label=label, text=SF, hold=(FIRST_STEP,), thread=f"of run {label}") for label in others
+                )
+            ),
+            # At the same time: the wait for one that has no worker takes its whole deadline.
+            s.Together(moves=tuple(s.AwaitPoint(label=label, point=FIRST_STEP, optional=True) for label in others)),
+            s.Release(),
+            # Those that have no worker must not keep the first scenarios from one.
+            s.Together(moves=tuple(s.Cancel(label=label, unless_begun=True) for label in others)),
+            s.AwaitOneLeft(),
         ),
-        # At the same time: the wait for one that has no worker takes its whole deadline.
-        s.Together(moves=tuple(s.AwaitPoint(label=label, point=FIRST_STEP, optional=True) for label in _OTHERS)),
-        s.Release(),
-        *(s.AwaitEnd(label=label) for label in ("A", *_OTHERS)),
-    ),
-)
+    )
+
+
+WIDTH = _width(MOST)
+WIDTH_IF_SLOW = _width(MOST_IF_SLOW)
 
 NO_WITNESS = (
     "the agent cannot reach the suite's witness, so runs are held by time, and requirements that cannot be proved that "
@@ -116,12 +127,20 @@ NO_PROBE = (
 )
 SLOWLY = (
     "the deployment answers a reading of a status after {seconds:.1f} s, and some scenarios send hundreds, so this run "
-    "takes long. Look for a proxy, a log or a busy machine in between"
+    "takes long. Look for a proxy, a log or a busy machine in between. --conformance-tier=smoke has the first verdict "
+    "soonest"
+)
+BUSY = (
+    "{number} requests at a time are answered after {together:.1f} s and one after {alone:.1f} s, so the free workers "
+    "were not counted, and few plays are made at a time. --conformance-jobs=N plays N at a time"
 )
 
 # Official servers answer in a few milliseconds, and across an ocean in some 0.2 s.
 SLOW = 0.5
 """The number of seconds for an answer from which a deployment is called slow."""
+
+CROWDED = 2.0
+"""The factor by which many requests at a time take longer than one where requests wait for each other."""
 
 # More than one: a server that polls its queue may have polled right after the first run was created.
 CALIBRATIONS = 3
@@ -141,8 +160,9 @@ class Target:
 
     `problem` is the one-line reason why it cannot be judged, or cannot be judged any more, and None when it can. The
     plays of the examination are `calibration`. `workers` is "one" or "several" where the examination had to find that
-    out. The number of runs that can execute at once is `width`. `notes` are remarks for the reader of the verdicts.
-    `named` means that the user named the assistant, so that it is judged even if it is not a probe agent.
+    out. The number of runs that can execute at once is `width` if it was `counted`, and 1 else. `notes` are remarks for
+    the reader of the verdicts. `named` means that the user named the assistant, so that it is judged even if it is not
+    a probe agent.
     """
 
     def __init__(
@@ -169,6 +189,7 @@ class Target:
         self.calibration: list[Transcript] = []
         self.workers: Workers | None = None
         self.width = 1
+        self.counted = False
         self.notes: list[str] = []
 
     def can_play(self, scenario: Scenario) -> bool:
@@ -244,17 +265,47 @@ class Target:
         except _Unusable as unusable:
             self.problem = self.redactor.text(str(unusable))
             return
-        if (seconds := _answer_time(self.calibration)) >= SLOW:
+        slow = (seconds := _answer_time(self.calibration)) >= SLOW
+        if slow:
             self.notes.append(SLOWLY.format(seconds=seconds))
         # Played only where the answer is used, here to choose between the profiles that would be proposed. Without a
         # witness nothing shows at which moment a run begins.
         proposing = self.info.profile is None and any(p.workers for p in proposals(self.info))
         if self.info.probe == "witnessed" and (jobs is None or proposing):
-            self.workers = "several" if _started(await play(CAPACITY)) else "one"
-            if jobs is None and self.workers == "several":
-                self.width = 1 + len(_started(await play(WIDTH)))
-        # The slowest run counts: a window that is too short misses faults, one that is too long only costs time.
-        self.deadlines = self.deadlines.calibrated(max(latencies)).shared(jobs or 1)
+            crowding = await self._crowding(transport, seconds) if slow else 1.0
+            self.counted = jobs is None and crowding == 1
+            self.deadlines = self.deadlines.crowded(crowding)
+            width = WIDTH_IF_SLOW if slow else WIDTH
+            latencies += self._count_workers(await play(width if self.counted else CAPACITY))
+        self.deadlines = self.deadlines.calibrated(latencies).shared(jobs or 1)
+
+    async def _crowding(self, transport: httpx.AsyncBaseTransport, alone: float) -> float:
+        """Return the factor by which `MOST` readings at a time take longer than one, which takes `alone` seconds.
+
+        Return 1 unless requests wait for each other. More plays at a time would then only miss their deadlines.
+        """
+        began, ends = now(), list[float]()
+        http, thread = self._wire(transport, Recorder(self.redactor)), self.calibration[-1].threads[s.MAIN]
+
+        async def read() -> None:
+            await http.look(s.MAIN, thread)
+            ends.append(now())
+
+        await asyncio.gather(*(read() for _ in range(MOST)))
+        together = max(ends) - began
+        if together < CROWDED * alone:
+            return 1.0
+        self.notes.append(BUSY.format(number=MOST, together=together, alone=alone))
+        return together / alone
+
+    def _count_workers(self, play: Play) -> list[float]:
+        """Set `workers`, and `width` if they are counted. Return the seconds that the runs needed to start."""
+        others = _started(play)
+        self.workers = "several" if others else "one"
+        if self.counted:
+            self.width = 1 + len(others)
+        # The others were created in one moment, so the slowest of them is one start.
+        return [_start_latency(play), *sorted(_start_latency(play, label) for label in others)[-1:]]
 
     async def _calibrate(self, play: Callable[[Scenario], Awaitable[Play]]) -> list[float]:
         """Return the seconds that each of the plain runs needed to start. Raise _Unusable.
@@ -264,7 +315,9 @@ class Target:
         """
         latencies: list[float] = []
         silent = 0
-        while len(latencies) < CALIBRATIONS:
+        # On a deployment that answers slowly, a plain run may take half a minute. The fewer starts were seen, the
+        # longer are the windows, and there the reading takes longer than these.
+        while len(latencies) < (1 if latencies and _answer_time(self.calibration) >= SLOW else CALIBRATIONS):
             calibration = await play(CALIBRATION)
             # A run that never started says nothing about its agent, and is reported as the problem below.
             if calibration.witnessed and not calibration.steps("A") and _has_started(calibration, self.assistant):
@@ -342,16 +395,16 @@ def _started(play: Play) -> list[str]:
     return [label for label, seq in began.items() if seq is not None and seq < end]
 
 
-def _start_latency(play: Play) -> float:
+def _start_latency(play: Play, label: str = "A") -> float:
     """Return the seconds from the request that created the run to its first step.
 
     Without a witness they end when the deployment first reports that the run executes. They are 0 where it never does.
     """
-    asked = play.submission("A").request.t
+    asked = play.submission(label).request.t
     if play.witnessed:
-        began = play.began("A")
+        began = play.began(label)
     else:
-        began = next((r.received for r in play.readings("A") if r.status != "pending"), None)
+        began = next((r.received for r in play.readings(label) if r.status != "pending"), None)
     return 0.0 if began is None else play.moments[began].t - asked
 
 

@@ -1,4 +1,4 @@
-"""Fields that a server leaves out are the fault of the requirements on its types, and of no check that reads them."""
+"""One fault is blamed by the requirements that state it, and by no check that only reads what is missing or moved."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from conformance.judge.judging import judge
 from conformance.judge.play import Play
 from conformance.judge.profiles import NOTHING_DECLARED
 from conformance.requirements import registry
-from tests.conformance.plays import Edit, Json, bodies, edited, play_named
+from tests.conformance.plays import Edit, Json, bodies, edited, history, play_named, requests
 
 
 def without(body: Json, *names: str) -> Json:
@@ -24,10 +24,38 @@ CASES: tuple[tuple[str, str, Edit, str], ...] = (
 """The fault, its scenario, the edit and the requirement that cannot be judged because of it."""
 
 
+def gone_when_over(label: str) -> Edit:
+    """Answer 404 to every request for a run that has ended."""
+
+    def edit(raw: Json) -> None:
+        for purpose in ("look", "final run"):
+            for _, response in requests(raw, purpose, f"run {label}"):
+                if response["body"]["status"] not in ("pending", "running"):
+                    response.update(status=404, body={"detail": "Run not found"})
+
+    return edit
+
+
+FREE: tuple[tuple[str, str, Edit, str], ...] = (
+    ("a history is oldest first", "interrupt/during-tools/create/unwatched", history(lambda entries: entries[::-1]),
+     "CHK-04"),
+    ("a run is deleted at its end, and so no step of it is too many", "enqueue/during-tools/stream/unwatched",
+     gone_when_over("B"), "STR-26"),
+    ("a run is deleted at its end, and so is not in flight", "resume/parked/create/unwatched", gone_when_over("A"),
+     "HIL-01"),
+)  # fmt: skip
+"""The fault, its scenario, the edit and a requirement that is kept all the same."""
+
+
 @pytest.fixture(scope="module")
 def records() -> dict[str, Play]:
-    found = play_named(*(scenario for _, scenario, _, _ in CASES))
-    return {name: Play(edited(found[scenario], edit)) for name, scenario, edit, _ in CASES}
+    found = play_named(*(scenario for _, scenario, _, _ in (*CASES, *FREE)))
+    return {name: Play(edited(found[scenario], edit)) for name, scenario, edit, _ in (*CASES, *FREE)}
+
+
+@pytest.mark.parametrize(("name", "requirement"), [(name, requirement) for name, _, _, requirement in FREE])
+def test_a_fault_breaks_no_requirement_that_is_kept(name: str, requirement: str, records: dict[str, Play]) -> None:
+    assert judge(registry.load().get(requirement), records[name], NOTHING_DECLARED).word == "PASS"
 
 
 @pytest.mark.parametrize(("name", "requirement"), [(name, requirement) for name, _, _, requirement in CASES])

@@ -54,6 +54,10 @@ SEEN = {
     "strategies_dropped": "CON-09 ERR-01 INT-02 INT-20 RBK-01 RBK-02 RBK-03 RBK-07 RUN-06",
     "thread_never_leaves_busy": "AGR-09 HIL-01 THR-03 THR-06 THR-07 THR-08",
     "cancel_not_performed": "CAN-01 CAN-02 CAN-04 CAN-13",
+    "ended_runs_gone": "CAN-01 CAN-02 CON-09 ENQ-06 ERR-11 HIL-15 INT-02 INT-03 INT-04 RBK-06 RUN-30",
+    "state_of_first_checkpoint": "AGR-04 AGR-06 AGR-11 CAN-01 CHK-05 CHK-28 CLI-04 CON-09 ERR-11 HIL-03 INT-05 PST-01 "
+    "PST-02 PST-04 PST-08 PST-10 RBK-02 RBK-09",
+    "lists_oldest_first": "AGR-04 CHK-01 CHK-05 CHK-26 CRN-05 INT-08 THR-21 THR-22",
 }
 """The requirements that a run of the tier smoke found broken, on servers with faults that the mock does not have."""
 

@@ -7,6 +7,7 @@ from pathlib import Path
 
 import junitparser
 import pytest
+import xmlschema
 
 from conformance.report import junit
 from tests.conformance.deployments import PLAINEST, creates_with_201, deployment, lists_runs_backwards
@@ -26,6 +27,11 @@ evidence = "https://example.org/issues/1"
 TWO = ("-k", f"{PLAINEST}::RUN-02 or {PLAINEST}::INT-02 or {PLAINEST}/second-turn::RUN")
 
 
+# Of the plugin "xUnit" of Jenkins (MIT): src/main/resources/org/jenkinsci/plugins/xunit/types/model/xsd in
+# https://github.com/jenkinsci/xunit-plugin.
+SCHEMA = xmlschema.XMLSchema(Path(__file__).with_name("junit-10.xsd"))
+
+
 def read(path: Path) -> dict[tuple[str, str], ET.Element]:
     """Return every case by requirement and scenario."""
     found = {}
@@ -43,6 +49,9 @@ def obey_the_rules(file: Path) -> None:
     file has at most 30 MB. Jenkins: https://plugins.jenkins.io/junit/. A class is split at its last point into package
     and class, and a case has one outcome. GitHub shows no JUnit file itself. The actions that do add up the counts of
     the suites, and one of them reads the file with junitparser.
+
+    The file is valid against the schema of the plugin "xUnit" of Jenkins, except for the properties of a case. pytest
+    writes them, and the plugin "JUnit" of Jenkins accepts them, but the schema knows only those of a suite.
     """
     assert file.stat().st_size < 30_000_000
     root = ET.fromstring(file.read_bytes())
@@ -61,6 +70,10 @@ def obey_the_rules(file: Path) -> None:
             assert all(outcome.attrib["message"] for tag in counted for outcome in case.iter(tag))
             seen.add((case.attrib["classname"], case.attrib["name"]))
         assert len(seen) == len(cases)
+    for case in root.iter("testcase"):
+        for properties in case.findall("properties"):
+            case.remove(properties)
+    SCHEMA.validate(root)
     read_back = junitparser.JUnitXml.fromfile(str(file))
     assert {(case.classname, case.name) for suite in read_back for case in suite} == seen
     assert sum(case.is_failure or case.is_error for suite in read_back for case in suite) == sum(

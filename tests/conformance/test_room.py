@@ -23,7 +23,7 @@ from conformance.session import options
 from conformance.session.players import SHARERS, DecodingAtOnce, PlayPool
 from conformance.session.room import Lease, Room, can_finish
 from conformance.session.session import Case, Session
-from conformance.session.target import MOST, Target
+from conformance.session.target import CALIBRATIONS, MOST, MOST_IF_SLOW, Target
 from conformance.transcript.transcript import Missed, WitnessEvent
 from tests.conformance.deployments import ONE, deployment
 from tests.conformance.plays import SUITE, words
@@ -193,9 +193,25 @@ def test_a_run_that_found_no_worker_is_played_again_alone(pool: PlayPool, monkey
 @pytest.mark.parametrize(("limit", "noted"), [(0.0, True), (60.0, False)])
 def test_a_slow_deployment_is_noted(pool: PlayPool, monkeypatch: pytest.MonkeyPatch, limit: float, noted: bool) -> None:
     monkeypatch.setattr("conformance.session.target.SLOW", limit)
+    monkeypatch.setattr("conformance.session.target.CROWDED", float("inf"))
     target = deployed(pool)
     pool.transcript(target, BY_ID[PLAINEST])
     assert any("answers a reading of a status after" in note for note in target.notes) is noted
+    # Its plays wait for answers most of the time, so more of them are made at a time, after fewer plain runs.
+    assert target.width == (MOST_IF_SLOW if noted else MOST)
+    assert len(target.calibration) == (2 if noted else 1 + CALIBRATIONS)
+
+
+def test_few_plays_are_made_where_requests_wait_for_each_other(pool: PlayPool, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("conformance.session.target.SLOW", 0.0)
+    monkeypatch.setattr("conformance.session.target.CROWDED", 0.0)
+    target = deployed(pool)
+    answer = target.deadlines.answer
+    pool.transcript(target, BY_ID[PLAINEST])
+    assert target.deadlines.answer != answer
+    assert (target.workers, target.width, target.counted) == ("several", 1, False)
+    assert pool._room(target).workers == SHARERS
+    assert any(f"{MOST} requests at a time are answered after" in note for note in target.notes)
 
 
 @pytest.mark.parametrize(("at_the_end", "blamed"), [(False, False), (True, True)])
@@ -225,7 +241,7 @@ async def test_the_free_workers_are_the_default_at_a_url() -> None:
     async with deployment() as there:
         run = await run_suite(f"--deployment-url={there.url}", *ONE)
         assert run.code == 0, run.output
-        assert f"{MOST} runs were executed at a time in the examination" in run.output
+        assert f"{MOST} workers were used at a time" in run.output
         run = await run_suite(f"--deployment-url={there.url}", "--conformance-jobs=1", *ONE)
-    assert "executed at a time" not in run.output
+    assert "workers were used" not in run.output
     assert there.played["width"] == 1

@@ -12,6 +12,7 @@ from aiohttp import web
 
 from tests.conformance.deployments import PLAINEST, Wrong, creates_with_201, deployment
 from tests.conformance.runs import run_suite
+from tests.conformance.test_junit import obey_the_rules
 
 MEGABYTE = 2**20
 # C0 controls with NUL, C1 controls with U+009B, which some terminals take for the beginning of a command, a mark that
@@ -83,6 +84,7 @@ async def test_every_report_of_a_strange_server_can_be_read(kind: str, tmp_path:
     # A screen or two.
     assert len(run.output.splitlines()) < 100
     assert max(map(len, run.output.splitlines())) < 4000
+    obey_the_rules(junit)
     cases = list(ET.fromstring(texts["JUnit"]).iter("testcase"))
     results = msgspec.json.decode(texts["report"])["results"]
     assert len(cases) == len(results)

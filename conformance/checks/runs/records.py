@@ -9,7 +9,7 @@ from conformance.api import GONE, RUN_STATUSES, namesake
 from conformance.checks.common import expect_end, status_word
 from conformance.judge.check import check
 from conformance.judge.expect import Unproven, all_facts, expect
-from conformance.judge.play import Play
+from conformance.judge.play import Play, StatusReading
 from conformance.judge.requests import accepted_deletion, labels
 from conformance.scenarios import moves as s
 from conformance.transcript.text import snippet
@@ -43,11 +43,19 @@ def statuses_are_documented(play: Play) -> None:
             expect(
                 reading.status in RUN_STATUSES or reading.status == GONE,
                 f"a status of run {label} that is one of {', '.join(sorted(RUN_STATUSES))}",
-                f"`{reading.status}`",
+                _shown(play, reading),
                 reading.sent,
             )
     if not seen:
         raise Unproven("the deployment never reported the status of a run")
+
+
+def _shown(play: Play, reading: StatusReading) -> str:
+    """Return the status of a reading, or the whole answer if it is an object without one, such as an error with 200."""
+    bodies = [exchange.body for exchange in play.exchanges if exchange.sent == reading.sent]
+    if bodies and isinstance(bodies[0], dict) and "status" not in bodies[0]:
+        return f"no `status` in `{snippet(bodies[0])}`"
+    return f"`{reading.status}`"
 
 
 @check("RUN-02")
@@ -117,16 +125,25 @@ def terminal_status_stays(play: Play) -> None:
             for later in readings[index + 1 :]:
                 # Two requests that are in progress at once may be answered in either order. Only a request that was
                 # sent after the first answer arrived asks about a later time.
-                if later.sent > reading.received:
+                if later.sent > reading.received and later.status not in (reading.status, GONE):
                     expect(
-                        later.status in (reading.status, GONE),
-                        f"run {label} to stay `{reading.status}`",
-                        f"{status_word(later.status)} later",
+                        False,
+                        f"run {label} to stay `{reading.status}`{_place(play, reading)}",
+                        f"{status_word(later.status)} later{_place(play, later)}",
                         reading.sent,
                         later.sent,
                     )
     if not any(r.status in play.ends(label) for label in labels(play) for r in play.readings(label)):
         raise Unproven("the deployment never reported a terminal status of a run")
+
+
+def _place(play: Play, reading: StatusReading) -> str:
+    """Return a text with the request that showed a status. Two endpoints may show different ones."""
+    request = next((one.request for one in play.exchanges if one.sent == reading.sent), None)
+    if request is None:
+        return ""
+    listed = request.path.partition("?")[0].endswith("/runs")
+    return f", in {'the list of runs' if listed else 'the run'} of {request.method} {request.path}"
 
 
 @check("RUN-04")
@@ -139,11 +156,11 @@ def status_moves_forward(play: Play) -> None:
         for index, reading in enumerate(readings):
             for later in readings[index + 1 :]:
                 # As in RUN-03: only then is it a later time.
-                if later.sent > reading.received:
+                if later.sent > reading.received and RANK.get(later.status, 2) < RANK.get(reading.status, 2):
                     expect(
-                        RANK.get(later.status, 2) >= RANK.get(reading.status, 2),
-                        f"run {label} not to go back from `{reading.status}`",
-                        f"`{later.status}` later",
+                        False,
+                        f"run {label} not to go back from `{reading.status}`{_place(play, reading)}",
+                        f"`{later.status}` later{_place(play, later)}",
                         reading.sent,
                         later.sent,
                     )

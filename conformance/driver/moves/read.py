@@ -55,7 +55,7 @@ def _contradictions(context: Context) -> set[Contradiction]:
 
 
 async def _look(context: Context) -> None:
-    """Read the status of the thread, then of every run, then of the thread again.
+    """Read the status of the thread, then of every run at the same time, then of the thread again.
 
     Each reading of a run lies between two readings of the thread. The checks compare them without assuming that two
     requests see the same moment.
@@ -64,13 +64,18 @@ async def _look(context: Context) -> None:
     await http.look(s.MAIN, threads[s.MAIN])
     for label in context.thread_of:
         context.learn_run_id(label)
-    for label, run_id in list(context.run_ids.items()):
-        if (thread := context.thread_of[label]) is not None:
-            await http.look(f"run {label}", thread, run_id)
-            context.learn_status(label)
-        if (name := s.thread_of(label)) in threads:
-            await http.look(name, threads[name])
+    # One after another, the readings of a slow deployment would take as many times as long as there are runs.
+    await asyncio.gather(*(_look_at_run(context, label) for label in list(context.run_ids)))
     await http.look(s.MAIN, threads[s.MAIN])
+
+
+async def _look_at_run(context: Context, label: str) -> None:
+    """Read the status of a run, then of its thread if it was created without one."""
+    if (thread := context.thread_of[label]) is not None:
+        await context.http.look(f"run {label}", thread, context.run_ids[label])
+        context.learn_status(label)
+    if (name := s.thread_of(label)) in context.threads:
+        await context.http.look(name, context.threads[name])
 
 
 @asynccontextmanager
@@ -123,10 +128,12 @@ def _shown(context: Context) -> tuple[object, ...]:
 
 
 async def read(context: Context, when: When, name: str = s.MAIN) -> None:
-    """Read the state and the whole history of a thread."""
-    threads, thread = context.http.client.threads, context.threads[name]
-    await context.http.call(READINGS[when].state, name, threads.get_state(thread))
-    await context.http.call(READINGS[when].history, name, threads.get_history(thread, limit=HISTORY_LIMIT))
+    """Read the state and the whole history of a thread, at the same time."""
+    wire, threads, thread = context.http, context.http.client.threads, context.threads[name]
+    await asyncio.gather(
+        wire.call(READINGS[when].state, name, threads.get_state(thread)),
+        wire.call(READINGS[when].history, name, threads.get_history(thread, limit=HISTORY_LIMIT)),
+    )
 
 
 async def find_run(context: Context, label: str) -> bool:
@@ -158,27 +165,32 @@ async def read_child(context: Context, when: When) -> None:
 
 
 async def read_final(context: Context) -> None:
-    """Read the final state, history and runs of every thread, and the final status of every run."""
-    client, wire = context.http.client, context.http
-    for name, thread in context.threads.items():
-        await _read_final_thread(context, name)
-        # A stopped run may write between two readings. What still disagrees after `LAG` seconds has another cause.
-        for _ in range(math.ceil(LAG / context.deadlines.poll) + 1):
-            if context.http.lost is not None or not (_moves(context, name) and _disagree(context, name)):
-                break
-            await context.until(lambda: False, context.deadlines.poll)
-            await _read_final_thread(context, name)
-        await wire.call("final runs", name, client.runs.list(thread, limit=LIST_LIMIT))
-    await read_child(context, "final")
-    for label, run_id in context.run_ids.items():
-        if (owner := context.thread_of[label]) is not None:
-            await wire.call("final run", f"run {label}", client.runs.get(owner, run_id))
+    """Read the final state, history and runs of every thread, and the final status of every run.
+
+    Runs are read after threads, so that a thread at rest beside a run in flight is a contradiction.
+    """
+    runs, wire = context.http.client.runs, context.http
+    await asyncio.gather(*(_read_final_thread(context, name) for name in context.threads))
+    await asyncio.gather(
+        *(wire.call("final runs", name, runs.list(id_, limit=LIST_LIMIT)) for name, id_ in context.threads.items()),
+        read_child(context, "final"),
+        *(
+            wire.call("final run", f"run {label}", runs.get(owner, run_id))
+            for label, run_id in context.run_ids.items()
+            if (owner := context.thread_of[label]) is not None
+        ),
+    )
 
 
 async def _read_final_thread(context: Context, name: str) -> None:
-    """Read a thread with its state and history. The three are compared, so they are always read together."""
-    await context.http.call("final thread", name, context.http.client.threads.get(context.threads[name]))
-    await read(context, "final", name)
+    """Read a thread with its state and history until they agree. The three are always read together."""
+    # A stopped run may write between two readings. What still disagrees after `LAG` seconds has another cause.
+    for _ in range(math.ceil(LAG / context.deadlines.poll) + 2):
+        reading = context.http.client.threads.get(context.threads[name])
+        await asyncio.gather(context.http.call("final thread", name, reading), read(context, "final", name))
+        if context.http.lost is not None or not (_moves(context, name) and _disagree(context, name)):
+            return
+        await context.until(lambda: False, context.deadlines.poll)
 
 
 def _moves(context: Context, name: str) -> bool:

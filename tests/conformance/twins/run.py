@@ -59,6 +59,8 @@ def first_step_elsewhere(raw: Json) -> None:
 
 TWINS = [
     twin("RUN-01", "a status of its own", TOOLS, run_status("A", "cancelled"), fact="`cancelled`"),
+    twin("RUN-01", "an error with 200", TOOLS, bodies("final run", "run A", lambda _: {"error": "not found"}),
+         fact="no `status` in `{\"error\":\"not found\"}`"),
     twin("RUN-02", "201 for a create", TOOLS, status_code("submit", "B", 201), fact="201"),
     twin(
         "RUN-02", "a create that tells only the id", TOOLS,
