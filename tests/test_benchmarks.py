@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from benchmarks import beside, fixture, growth
+from benchmarks import beside, cold_start, fixture, growth, history
 from benchmarks.__main__ import PAGE, PARTS, main, render
 from benchmarks.load import AnswerError, connected, request, send_all
 from benchmarks.servers import mock
@@ -61,6 +61,29 @@ def test_a_goal_that_is_missed_is_said_to_be() -> None:
     assert "3 times; goal: at least 2, reached." in page
     assert "20% of it; goal: at least 50%, **missed**." in page
     assert "|  | a |\n| --- | ---: |\n| b | 1 |" in page
+
+
+def test_a_ratio_that_became_worse_is_a_regression(tmp_path: Path) -> None:
+    file = tmp_path / "history.jsonl"
+    assert history.read(file) == []
+    for share in (0.5, 0.9, 0.52):
+        history.append(history.Entry("2026-01-01", "a machine", {"share": share, "cost": 2.0}), file)
+    goals = [
+        Goal("of it", 0.45, 0.4, percent=True, ratio="share"),
+        Goal("times", 2.1, 2, at_most=True, ratio="cost"),
+        Goal("ms", 7, 9),
+        Goal("times", 3, 2, ratio="new"),
+    ]
+    assert history.ratios(goals) == {"share": 0.45, "cost": 2.1, "new": 3}
+    assert [tuple(row) for row in history.table(goals, history.read(file)).rows] == [
+        ("share", "45%", "52%", "**-13%, a regression**"),
+        ("cost", "2.1", "2", "+5%"),
+        ("new", "3", "", ""),
+    ]
+
+
+def test_the_imports_of_a_server_are_measured() -> None:
+    assert cold_start.importing(*cold_start.COMMANDS["mock"]) > 1
 
 
 def test_a_part_that_there_is_not(capsys: pytest.CaptureFixture[str]) -> None:
