@@ -1,6 +1,7 @@
 """The command `python -m benchmarks`: all measurements of one run, as a page of ratios that any machine can compare.
 
-Without names, all parts are measured and docs/reference/benchmarks.md is written. With names, those parts are printed.
+Without names, all parts are measured, docs/reference/benchmarks.md is written, and the ratios are added to
+`history.jsonl`. With names, those parts are printed.
 """
 
 from __future__ import annotations
@@ -17,19 +18,20 @@ from importlib.metadata import version
 from pathlib import Path
 from typing import Final
 
+from benchmarks import history
 from benchmarks.tables import Table
 from tests.reference.process import ServerError
 
 PAGE: Final = Path(__file__).parents[1] / "docs" / "reference" / "benchmarks.md"
-PARTS: Final = ("beside", "share", "growth", "crowd", "scale", "checker", "explore")
+PARTS: Final = ("cold_start", "beside", "share", "growth", "crowd", "scale", "checker", "explore")
 HEAD: Final = """# Benchmarks
 
 Measured on {date} by `python -m benchmarks`, on {machine}.
 
 What is compared ran in turns in one run, so the ratios say more than the numbers. But a busy machine takes more from a
 server that works than from one that waits: here some {busy:.0f} processes wanted to run when it began.
-`python -m benchmarks.cold_start` measures how soon the mock is there, `python -m benchmarks.fixture` how soon the first
-test runs and what the fixture costs a test, and `python -m benchmarks.suite` what the suite costs.
+`python -m benchmarks.fixture` measures how soon the first test runs and what the fixture costs a test, and
+`python -m benchmarks.suite` what the suite costs.
 """
 
 
@@ -37,7 +39,9 @@ def main(arguments: Sequence[str] | None = None) -> int:
     """Measure. Return 1 when a goal was missed, and 2 when `langgraph dev` cannot be started."""
     parser = argparse.ArgumentParser(prog="python -m benchmarks", description=__doc__)
     parser.add_argument("parts", nargs="*", metavar="PART", help=f"any of {', '.join(PARTS)} (default: all)")
-    asked: list[str] = parser.parse_args(arguments).parts
+    parser.add_argument("--keep", action="store_true", help="add the ratios of the named parts to history.jsonl")
+    options = parser.parse_args(arguments)
+    asked: list[str] = options.parts
     for part in asked:
         if part not in PARTS:
             parser.error(f"there is no part {part!r}; there are {', '.join(PARTS)}")
@@ -50,20 +54,32 @@ def main(arguments: Sequence[str] | None = None) -> int:
     except ServerError as error:
         print(str(error).splitlines()[0], file=sys.stderr)
         return 2
-    page = render(tables, busy)
+    goals = [goal for table in tables for goal in table.goals]
+    # Before this run is added, which would otherwise be compared with itself.
+    page = render([*tables, history.table(goals, history.read())], busy)
     if asked:
         print(page)
     else:
         PAGE.write_text(page, "utf-8")
         print(f"written: {PAGE}")
-    return 0 if all(goal.is_met for table in tables for goal in table.goals) else 1
+    if options.keep or not asked:
+        history.append(history.Entry(_today(), _machine(), history.ratios(goals)))
+    return 0 if all(goal.is_met for goal in goals) else 1
 
 
 def render(tables: Sequence[Table], busy: float) -> str:
     """Return the page. `busy` is the number of processes that were ready to run before the measurements began."""
-    machine = f"{os.cpu_count()} cores ({platform.machine()}, {platform.system()}), Python {platform.python_version()}"
-    head = HEAD.format(date=datetime.now(UTC).date(), machine=f"{machine}, aiohttp {version('aiohttp')}", busy=busy)
+    head = HEAD.format(date=_today(), machine=_machine(), busy=busy)
     return "\n".join([head, *(table.render() + "\n" for table in tables)])
+
+
+def _today() -> str:
+    return datetime.now(UTC).date().isoformat()
+
+
+def _machine() -> str:
+    machine = f"{os.cpu_count()} cores ({platform.machine()}, {platform.system()})"
+    return f"{machine}, Python {platform.python_version()}, aiohttp {version('aiohttp')}"
 
 
 if __name__ == "__main__":

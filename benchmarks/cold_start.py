@@ -1,94 +1,96 @@
-"""A comparison of `python -m mockserver` and `langgraph dev`: the time to the first `/ok`, and the memory.
+"""The start of the mock, beside the plainest server of aiohttp and `langgraph dev`: time to `/ok`, imports, memory.
 
-The two start in turns, so that a machine that becomes busier or cooler treats both alike, and medians are compared. The
-first start of each does not count, because it compiles the modules of a checkout.
+The servers start in turns, so that a machine that becomes busier or cooler treats all alike, and medians are compared.
+The first start of each does not count, because it compiles the modules of a checkout.
 """
 
 from __future__ import annotations
 
-import argparse
-import json
+import os
+import re
 import statistics
+import subprocess
 import sys
 import time
-import urllib.request
-from collections.abc import Sequence
-from typing import Any
+from collections import defaultdict
+from collections.abc import Callable
+from contextlib import AbstractContextManager
+from typing import Final
 
-from benchmarks.servers import mock, official
-from tests.reference.process import ServerError
+from benchmarks.load import connected, request
+from benchmarks.servers import MOCK, Server, bare, mock, official
+from benchmarks.tables import Goal, Table
 
-CONVERSATIONS = 200
-TEXT = "what's the weather in sf?"
+ROUNDS: Final = 5
+SELF_TIME: Final = re.compile(r"^import time:\s+(\d+) \|", re.MULTILINE)
+"""The microseconds that a module itself takes, in what `python -X importtime` prints."""
 
-_opener = urllib.request.build_opener(urllib.request.ProxyHandler({}))
-
-
-def main(arguments: Sequence[str] | None = None) -> int:
-    """Print the measurements. Return 2 when `langgraph dev` cannot be started."""
-    parser = argparse.ArgumentParser(prog="python -m benchmarks.cold_start", description=__doc__)
-    parser.add_argument("--rounds", type=int, default=5, metavar="N", help="starts of each (default: %(default)s)")
-    rounds: int = parser.parse_args(arguments).rounds
-    mock: list[float] = []
-    official: list[float] = []
-    try:
-        for _ in range(max(1, rounds) + 1):
-            mock.append(start_mock())
-            official.append(start_official())
-    except ServerError as error:
-        print(str(error).splitlines()[0], file=sys.stderr)
-        return 2
-    del mock[0], official[0]
-    fresh, used = memory()
-    show("python -m mockserver", mock)
-    show("langgraph dev", official)
-    print(f"ratio of the medians: {statistics.median(official) / statistics.median(mock):.1f}")
-    print(f"memory of the mock (RSS): {fresh:.0f} MB fresh, {used:.0f} MB after {CONVERSATIONS} conversations")
-    return 0
+Start = Callable[[], AbstractContextManager[Server]]
+STARTS: Final[dict[str, Start]] = {"bare aiohttp": bare, "mock": mock, "langgraph dev": official}
+COMMANDS: Final = {"bare aiohttp": ("benchmarks.bare",), "mock": ("mockserver", *MOCK)}
+"""The modules whose imports are measured, with their arguments."""
 
 
-def show(name: str, seconds: list[float]) -> None:
-    """One line about one server."""
-    print(
-        f"{name}: first /ok after {statistics.median(seconds):.3f} s"
-        f" (median of {len(seconds)}, {min(seconds):.3f} to {max(seconds):.3f})"
+async def measure() -> list[Table]:
+    """Return the table. Raise `ServerError` when `langgraph dev` cannot be started."""
+    waited, memory, imports = defaultdict[str, list[float]](list), defaultdict[str, list[float]](list), {}
+    for _ in range(ROUNDS + 1):
+        for name, start in STARTS.items():
+            began = time.perf_counter()
+            with start() as server:
+                async with connected(server.url) as connection:
+                    await connection.ask(request("GET", "/ok"))
+                waited[name].append((time.perf_counter() - began) * 1000)
+                memory[name].append(server.resident())
+    for name, command in COMMANDS.items():
+        imports[name] = statistics.median(importing(*command) for _ in range(ROUNDS))
+    first = {name: statistics.median(found[1:]) for name, found in waited.items()}
+    held = {name: statistics.median(found[1:]) for name, found in memory.items()}
+    return [
+        Table(
+            "Cold start",
+            ("", "first `/ok`", "imports", "memory"),
+            [
+                (name, f"{first[name]:.0f} ms", f"{imports[name]:.0f} ms" if name in imports else "", f"{size:.0f} MB")
+                for name, size in held.items()
+            ],
+            "From the start of the process to its first answer, what `python -X importtime` counts for all modules, "
+            f"and the memory of the fresh server. Medians of {ROUNDS} starts in turns. Bare aiohttp is the limit: the "
+            "mock imports what it imports. It also loads the certificates of the system, which the mock does not.",
+            [
+                Goal("ms to the first `/ok`", first["mock"], 100, at_most=True),
+                Goal("ms of imports", imports["mock"], 60, at_most=True),
+                Goal("MB of a fresh server", held["mock"], 35, at_most=True),
+                Goal(
+                    "times as soon as `langgraph dev`",
+                    first["langgraph dev"] / first["mock"],
+                    10,
+                    ratio="first `/ok`: langgraph dev / mock",
+                ),
+                Goal(
+                    "times as late as bare aiohttp",
+                    first["mock"] / first["bare aiohttp"],
+                    1.5,
+                    at_most=True,
+                    ratio="first `/ok`: mock / bare",
+                ),
+            ],
+        )
+    ]
+
+
+def importing(module: str, *options: str) -> float:
+    """Return the milliseconds that all imports of a server take until it listens."""
+    process = subprocess.Popen(
+        [sys.executable, "-X", "importtime", "-m", module, *options],
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        encoding="utf-8",
+        # As in benchmarks.servers: what is installed has its modules compiled.
+        env={name: value for name, value in os.environ.items() if name != "PYTHONDONTWRITEBYTECODE"},
     )
-
-
-def start_mock() -> float:
-    """Seconds from the start of the mock's process to its first answer."""
-    began = time.perf_counter()
-    with mock() as server:
-        ask(f"{server.url}/ok")
-        return time.perf_counter() - began
-
-
-def start_official() -> float:
-    """Seconds from the start of `langgraph dev` to its first answer, looked for ten times a second."""
-    began = time.perf_counter()
-    with official():
-        return time.perf_counter() - began
-
-
-def memory() -> tuple[float, float]:
-    """Megabytes of a mock that has just started, and of one that has held many conversations."""
-    with mock("--time-scale", "0") as server:
-        ask(f"{server.url}/ok")
-        fresh = server.resident()
-        run = {"assistant_id": "agent", "input": {"messages": [{"role": "user", "content": TEXT}]}}
-        for _ in range(CONVERSATIONS):
-            thread = ask(f"{server.url}/threads", {})
-            ask(f"{server.url}/threads/{thread['thread_id']}/runs/wait", run)
-        return fresh, server.resident()
-
-
-def ask(url: str, body: object = None) -> Any:
-    """Return the JSON that a server answers to GET, or to POST when there is a `body`."""
-    data = None if body is None else json.dumps(body).encode()
-    request = urllib.request.Request(url, data, {"Content-Type": "application/json"})
-    with _opener.open(request, timeout=60) as answer:
-        return json.load(answer)
-
-
-if __name__ == "__main__":
-    sys.exit(main())
+    assert process.stdout is not None
+    process.stdout.readline()
+    process.terminate()
+    _, printed = process.communicate()
+    return sum(map(int, SELF_TIME.findall(printed))) / 1000

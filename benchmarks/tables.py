@@ -15,6 +15,8 @@ class Goal:
     wanted: float
     percent: bool = False
     at_most: bool = False
+    ratio: str = ""
+    """The name under which the history keeps the number. Empty for a number that depends on the machine."""
 
     @property
     def is_met(self) -> bool:
@@ -24,10 +26,14 @@ class Goal:
     def in_words(self) -> str:
         """Return the goal in words."""
         met = "reached" if self.is_met else "**missed**"
-        if self.percent:
-            return f"{self.found:.0%} {self.what}; goal: at least {self.wanted:.0%}, {met}."
         bound = "most" if self.at_most else "least"
-        return f"{self.found:.0f} {self.what}; goal: at {bound} {self.wanted:g}, {met}."
+        return f"{self.shown(self.found)} {self.what}; goal: at {bound} {self.shown(self.wanted)}, {met}."
+
+    def shown(self, number: float) -> str:
+        """Return a number as people read it. A small one has two decimals, as it may be a ratio near its goal."""
+        if self.percent:
+            return f"{number:.0%}"
+        return f"{number:.2f}".rstrip("0").rstrip(".") if abs(number) < 10 else f"{number:.0f}"
 
 
 @dataclass(frozen=True, slots=True)

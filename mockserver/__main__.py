@@ -254,6 +254,12 @@ def _parser(program: str) -> argparse.ArgumentParser:
         help="let web pages of ORIGIN, such as http://localhost:3000, use the control API (default: no page); "
         "repeatable",
     )
+    parser.add_argument(
+        "--stop-on-eof",
+        action="store_true",
+        help="shut down when the standard input ends. With a pipe as its standard input, the deployment then ends with "
+        "the program that started it, however that ends",
+    )
     parser.add_argument("--version", action="version", version=__version__)
     return parser
 
@@ -358,9 +364,11 @@ def _importing_quickly() -> Iterator[None]:
         yield
     finally:
         # Imported modules are never freed, and most records live as long as the server. Collecting every 700
-        # allocations, as Python does by default, would therefore scan much and free little.
+        # allocations, as Python does by default, would therefore scan much and free little. The oldest generation is
+        # scanned a hundred times less often than by default: at each quarter by which it grew, that took a sixth of the
+        # time of a busy server. What is deleted breaks its reference cycles itself.
         gc.freeze()
-        gc.set_threshold(50_000, 10, 10)
+        gc.set_threshold(50_000, 10, 1000)
         gc.enable()
         for name in names:
             del os.environ[name]
@@ -384,6 +392,12 @@ async def _serve(options: argparse.Namespace, name: str) -> int:
     exhaustion.report_once(loop)
     for number in _ENDING:
         loop.add_signal_handler(number, _end, loop, stop)
+    if options.stop_on_eof:
+        try:
+            loop.add_reader(sys.stdin.fileno(), _end_at_eof, loop, stop)
+        except OSError as error:
+            # A file is always readable, so the system cannot wait for its end.
+            return _refused(name, "cannot wait for the end of the standard input", error, "; give it a pipe")
     try:
         sources = [named_source(one) for one in options.script]
         app = create_app(
@@ -419,6 +433,13 @@ async def _serve(options: argparse.Namespace, name: str) -> int:
             return _refused(name, "cannot write to the standard output", error)
         await stop.wait()
     return 0
+
+
+def _end_at_eof(loop: asyncio.AbstractEventLoop, stop: asyncio.Event) -> None:
+    """Shut down once the standard input is at its end. What is written to it before is dropped."""
+    if not os.read(sys.stdin.fileno(), 4096):
+        loop.remove_reader(sys.stdin.fileno())
+        stop.set()
 
 
 def _end(loop: asyncio.AbstractEventLoop, stop: asyncio.Event) -> None:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import logging
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import asynccontextmanager
 from typing import Final, Unpack
 
@@ -65,7 +65,6 @@ def create_app(*, clock: Clock | None = None, **settings: Unpack[Settings]) -> w
     # Errors become JSON inside the interceptors, so that faults and defects see the response that would be sent.
     middlewares = [answer_preflight, expire, intercept, error_responses]
     app = web.Application(middlewares=middlewares, client_max_size=chosen["max_body"])
-    app.on_response_prepare.append(add_headers)
     callbacks = Callbacks(chosen["allow_callbacks"])
     engine = Engine(
         read_graphs(chosen["script"], chosen["graph"]),
@@ -89,7 +88,7 @@ def create_app(*, clock: Clock | None = None, **settings: Unpack[Settings]) -> w
     # Inserted before the faults, which control_routes.add_to has added, so that the journal records the response
     # that the client received.
     app[INTERCEPTORS].insert(0, journal.intercept)
-    app.on_response_prepare.append(journal.record_start)
+    app.on_response_prepare.append(_prepared_by(journal))
     for defect in chosen["defects"]:
         control_routes.switches(app).on(defect)
     for fault in chosen["faults"]:
@@ -100,6 +99,17 @@ def create_app(*, clock: Clock | None = None, **settings: Unpack[Settings]) -> w
 
     app.on_shutdown.append(close)
     return app
+
+
+def _prepared_by(journal: Journal) -> Callable[[web.Request, web.StreamResponse], Awaitable[None]]:
+    """Return the function that every answer passes before its headers are sent."""
+
+    # One coroutine for all, because aiohttp calls each for every answer.
+    async def prepare(request: web.Request, response: web.StreamResponse) -> None:
+        add_headers(request, response)
+        journal.record_start(request, response)
+
+    return prepare
 
 
 @asynccontextmanager

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import difflib
 import json
 import re
 from collections.abc import Iterable, Mapping
@@ -39,6 +38,9 @@ def nearest(word: object, known: Iterable[str], meant: Mapping[str, str] | None 
             return meant[one]
     # The dashes of two options make no option similar to the other.
     bare, by_bare = text.lstrip("-"), {one.lstrip("-"): right for one, right in by_case.items()}
+    # Imported here: only the text of a mistake needs it, and every start would pay for it.
+    import difflib
+
     for one in difflib.get_close_matches(bare, by_bare, cutoff=CUTOFF):
         if one[:1] == bare[:1] or similarity(bare, one) >= SURE:
             return by_bare[one]
@@ -47,6 +49,8 @@ def nearest(word: object, known: Iterable[str], meant: Mapping[str, str] | None 
 
 def similarity(one: str, other: str) -> float:
     """Return a number from 0 to 1, which is that of equal words."""
+    import difflib  # a second time, as above
+
     return difflib.SequenceMatcher(None, one, other).ratio()
 
 

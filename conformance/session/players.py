@@ -5,8 +5,8 @@ Theory of operation:
 1. pytest's thread calls `begin` with everything that was selected, then `transcript` for one test after another.
    `transcript` blocks until that play is over. Both share one future per deployment and scenario, so a scenario is
    played once, however many requirements are judged by it.
-2. All plays are tasks on one event loop in one background thread. The witness and, where no URL was given, the embedded
-   mock deployment run on the same loop.
+2. All plays are tasks on one event loop in one background thread. The witness runs on the same loop and, where no URL
+   was given, the embedded mock deployment, unless a process of its own is faster (`mock_process.py`).
 3. The first play of a deployment examines it, and all others wait for that examination. A deployment that cannot be
    judged raises NotJudgeable in every test, without a further request.
 4. A play then waits for workers of the deployment (`room.py`), and gives them back as soon as its scenario only
@@ -41,6 +41,7 @@ from conformance.judge.premises import REPLAYS, lost_reports, unstarted
 from conformance.scenarios.demand import demand, waits_long
 from conformance.scenarios.scenario import Scenario
 from conformance.session.connection import Connection
+from conformance.session.mock_process import mock_process
 from conformance.session.room import Lease, Room
 from conformance.session.target import Target
 from conformance.transcript.transcript import SuiteInfo, Transcript
@@ -147,7 +148,11 @@ class PlayPool:
 
     def embed_mock(self, **options: Any) -> str:
         """Start a mock deployment in this process and return its URL. `options` are those of `mockserver.serving`."""
-        return self._run(self._embed(options))
+        return self._run(self._embed(embedded(**options)))
+
+    def start_mock(self) -> str:
+        """Start a mock deployment in a process of its own and return its URL. Raise OSError if it does not start."""
+        return self._run(self._embed(mock_process()))
 
     def begin(self, target: Target, scenarios: Iterable[Scenario]) -> None:
         """Start to play these scenarios, as many at a time as there are jobs, and return at once."""
@@ -225,8 +230,8 @@ class PlayPool:
         await asyncio.gather(*plays, return_exceptions=True)
         await self._stack.aclose()
 
-    async def _embed(self, options: dict[str, Any]) -> str:
-        url = await self._stack.enter_async_context(embedded(**options))
+    async def _embed(self, mock: AbstractAsyncContextManager[str]) -> str:
+        url = await self._stack.enter_async_context(mock)
         self._embedded.add(url)
         return url
 

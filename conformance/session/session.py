@@ -24,6 +24,7 @@ from conformance.requirements.registry import Requirement
 from conformance.scenarios.catalogue import catalogue
 from conformance.scenarios.scenario import Scenario
 from conformance.session import resume
+from conformance.session.mock_process import pays
 from conformance.session.options import Options
 from conformance.session.players import NotJudgeable, PlayPool
 from conformance.session.target import Target
@@ -262,8 +263,12 @@ class Session:
                 secret=self.options.connection.secret,
                 name=self.options.given[position] if self.options.given else None,
             )
-            for position, url in enumerate(self.options.urls or [self._pool.embed_mock()])
+            for position, url in enumerate(self.options.urls or [self._mock()])
         ]
+
+    def _mock(self) -> str:
+        """Start the embedded mock and return its URL."""
+        return self._pool.start_mock() if pays(len(self._unjudged)) else self._pool.embed_mock()
 
     def _play(self, case: Case) -> Play:
         """Return the facts of the case's play. Raise NotJudgeable."""

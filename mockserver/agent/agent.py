@@ -124,8 +124,10 @@ class ChildStart(Struct, frozen=True):
 
 def calls_to_answer(task: Task) -> list[dict[str, Any]]:
     """Return the tool calls that a node is about to answer. Nodes that answer in parallel divide them, in order."""
-    parts = () if task.cursor.step is None else task.cursor.step.tasks
-    answering = [node for node in parts if task.cursor.answers_calls(node)]
+    step = task.cursor.step
+    if step is None or not step.may_answer:
+        return []
+    answering = [node for node in step.tasks if task.cursor.answers_calls(node)]
     node = task.cursor.playing(scripted_node(task.script, task.node))
     beside = task.script.built_in and node_of(task.node) == AUDIT
     if node not in answering or beside:

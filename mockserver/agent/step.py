@@ -69,7 +69,7 @@ class StepPlayer:
         self._gate = gate
         self._resumed = resumed
         self._answer = answer
-        self._configurable = shown_configurable(dict(configurable))
+        self._configurable = configurable
         self._swallows = probe is not None and probe.on_cancel == "swallow"
         self._handles_cancellation = probe is not None and (
             bool(probe.witness or probe.hold) or probe.on_cancel != "stop"
@@ -131,7 +131,8 @@ class StepPlayer:
                 self._wait = None
         # Cleared while a swallowed cancellation is reported. The body must not advance during that report, so that
         # the order of events is the same in every test run.
-        await self._may_continue.wait()
+        if not self._may_continue.is_set():
+            await self._may_continue.wait()
         await self._gate(f"{self.name}/{event}")
 
     async def _body(self, work: Callable[[StepPlayer], Awaitable[T]]) -> T:
@@ -179,7 +180,7 @@ class StepPlayer:
                 event=event,
                 run_id=self._run_id,
                 outcome=outcome,
-                configurable=self._configurable if probe.show and event == "enter" else None,
+                configurable=shown_configurable(dict(self._configurable)) if probe.show and event == "enter" else None,
                 resume=self._answer if probe.show and event == "exit" and self._asked else UNSET,
             )
             if await self._witnesses.report(probe.witness, report):

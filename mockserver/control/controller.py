@@ -9,7 +9,6 @@ from __future__ import annotations
 import asyncio
 import math
 from collections.abc import Callable, Mapping, Sequence
-from difflib import get_close_matches
 from typing import Any, Final, Literal, TypeVar, get_args
 from uuid import UUID
 
@@ -32,7 +31,7 @@ from mockserver.script.types import Script
 from mockserver.views import records
 from mockserver.vocabulary import RunStatus, ThreadStatus
 from mockserver.web.journal import Journal, JournalEntry
-from mockserver.words import quoted, some, unknown
+from mockserver.words import quoted, similarity, some, unknown
 
 DEADLINE: Final = 30.0
 """The real seconds after which a wait fails. The mock reacts within milliseconds, so this is far above any delay."""
@@ -338,7 +337,7 @@ class Controller:
         of_run, of_thread = get_args(RunStatus), get_args(ThreadStatus)
         known = of_thread if run_id is None else of_run
         # A defect may show a status that the API does not have. One that is nearly right is misspelled all the same.
-        is_foreign = isinstance(status, str) and not get_close_matches(status.casefold(), known, cutoff=0.75)
+        is_foreign = isinstance(status, str) and all(similarity(one, status.casefold()) < 0.75 for one in known)
         if status in known or (type(policy) is not Policy and is_foreign):
             return
         kind = "status of a thread" if run_id is None else "status of a run"

@@ -8,7 +8,6 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from typing import Annotated, Any, Final
-from unittest.mock import ANY
 
 from msgspec import Meta
 
@@ -55,6 +54,9 @@ def _value(given: Any) -> Any:
     if not isinstance(given, dict):
         return given
     if given.keys() == {ANYTHING}:
+        # Imported here: few tests write a pattern with `$any`, and every start would pay for the import.
+        from unittest.mock import ANY
+
         return ANY
     if given.keys() == {INCLUDING}:
         return Including(_value(given[INCLUDING]))

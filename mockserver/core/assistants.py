@@ -103,7 +103,8 @@ class Assistants:
 
     def __init__(self, graphs: Collection[str]) -> None:
         self._by_id: dict[str, Assistant] = {}
-        self._graphs: Collection[str] = ()
+        self._graphs: dict[str, str] = {}
+        """The graphs, each with the id of its default assistant."""
         self.clear(graphs)
 
     def __iter__(self) -> Iterator[Assistant]:
@@ -112,21 +113,21 @@ class Assistants:
     def clear(self, graphs: Collection[str]) -> None:
         """Delete all assistants but the default ones of some graphs."""
         self._by_id.clear()
-        self._graphs = ()
+        self._graphs = {}
         self.set_graphs(graphs)
 
     def set_graphs(self, graphs: Collection[str]) -> None:
         """Add the default assistants of new graphs, and delete those of graphs that are gone."""
-        for name in self._graphs:
+        for name, key in self._graphs.items():
             if name not in graphs:
-                self._by_id.pop(_default_id(name), None)
+                self._by_id.pop(key, None)
         for name in graphs:
             # Not for a graph that was there before: a client may have deleted its default assistant.
             if name not in self._graphs:
                 first = Version(1, EPOCH, name, name, metadata=SYSTEM)
                 key = _default_id(name)
                 self._by_id[key] = Assistant(key, EPOCH, first, {1: first})
-        self._graphs = tuple(graphs)
+        self._graphs = {name: _default_id(name) for name in graphs}
 
     def get(self, assistant_id: str) -> Assistant | None:
         """Return the assistant with this id."""
@@ -134,9 +135,10 @@ class Assistants:
 
     def find(self, name: str) -> Assistant | None:
         """Return the assistant that a request names: by its id, or by its graph, which means the first of them."""
-        if name not in self._graphs:
+        key = self._graphs.get(name)
+        if key is None:
             return self._by_id.get(canonical(name) or "")
-        return self._by_id.get(_default_id(name)) or next((one for one in self if one.graph_id == name), None)
+        return self._by_id.get(key) or next((one for one in self if one.graph_id == name), None)
 
     def check_graph(self, graph_id: str) -> None:
         """Raise `AssistantError` for a graph that does not exist."""

@@ -24,6 +24,7 @@ from __future__ import annotations
 
 import asyncio
 import heapq
+import sys
 import time
 from collections.abc import AsyncIterator, Callable
 from contextlib import AbstractAsyncContextManager, asynccontextmanager
@@ -78,12 +79,19 @@ class Clock(Protocol):
         """
 
 
-def real_seconds() -> float:
-    """Return the seconds of a clock that no test can freeze."""
-    # freezegun replaces `time.monotonic`, wherever it was imported, and not this function, which reads the same clock
-    # and does not exist on Windows. There the limits of a test with frozen time do not pass.
-    read = getattr(time, "clock_gettime", None)
-    return time.monotonic() if read is None else float(read(time.CLOCK_MONOTONIC))
+if sys.platform == "win32":
+
+    def real_seconds() -> float:
+        """Return the seconds of the system's clock. Where a test freezes time, its limits do not pass."""
+        return time.monotonic()
+
+else:
+
+    def real_seconds() -> float:
+        """Return the seconds of a clock that no test can freeze."""
+        # freezegun replaces `time.monotonic`, wherever it was imported, and not this function, which reads the same
+        # clock and does not exist on Windows.
+        return time.clock_gettime(time.CLOCK_MONOTONIC)
 
 
 class RealClock:

@@ -14,7 +14,6 @@ from collections.abc import Callable
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from typing import Any, Final
-from zoneinfo import ZoneInfo
 
 from mockserver.core.assistants import Assistant
 from mockserver.core.clock import Clock, Clocks, InstantClock, UndelayedClock
@@ -131,7 +130,9 @@ class Crons:
 
 def _next_after(cron: Cron) -> datetime | None:
     """Return the next due time of a cron, None after its end. Raises `CronError` for an invalid schedule."""
-    # Imported here: few servers ever have a cron, and the import would slow down every start.
+    # Imported here: few servers ever have a cron, and the imports would slow down every start.
+    from zoneinfo import ZoneInfo
+
     from cronsim import CronSim, CronSimError
 
     try:

@@ -4,11 +4,14 @@ from __future__ import annotations
 
 import json
 from collections.abc import Callable, Mapping, Sequence
+from operator import itemgetter
 from typing import Any, Final
 
 from mockserver.core.json_text import as_json
 
 Message = dict[str, Any]
+
+_id_of = itemgetter("id")
 
 REMOVE_ALL = "__remove_all__"
 """The id of a `remove` message that empties the channel."""
@@ -101,6 +104,11 @@ def merge(existing: Sequence[Message], added: Sequence[Message]) -> list[Message
     A message with a known id replaces that message in its position, `remove` deletes it, and any other is appended.
     Raises ValueError if a message to remove does not exist.
     """
+    new = {message["id"] for message in added if message["type"] != "remove"}
+    # Nearly every write appends messages with ids of their own. To look for these among the ids of a long conversation
+    # takes half the time of the dict below.
+    if len(new) == len(added) and new.isdisjoint(map(_id_of, existing)):
+        return [*existing, *added]
     # A dict keeps the position of a key that is assigned again, which is how `add_messages` replaces a message.
     merged: dict[str, Message] = {message["id"]: message for message in existing}
     for message in added:

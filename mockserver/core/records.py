@@ -74,7 +74,7 @@ class Run:
     def script(self) -> Script:
         """Return the script that the agent plays in it."""
         # Not the graph of the thread: that is the graph of a newer run, if one waits behind this one.
-        return self.thread.graphs[self.thread.graphs.known(self.metadata["graph_id"])]
+        return self.thread.graphs.of(self.metadata["graph_id"])
 
     @property
     def phase(self) -> Phase:
@@ -157,4 +157,4 @@ class Thread:
     @property
     def script(self) -> Script:
         """Return the script of its graph."""
-        return self.graphs[self.graph_id]
+        return self.graphs.of(self.metadata.get("graph_id"))

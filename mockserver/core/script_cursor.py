@@ -69,18 +69,23 @@ class Cursor(Struct, frozen=True, dict=True):
 
     def at_step(self, task: str) -> Step | None:
         """Return the step, or the part of it, that `task` plays next."""
-        return self._parts.get(self.playing(task))
+        found = self._parts.get(task)
+        return self._parts.get(self.playing(task)) if found is None else found
 
     def playing(self, task: str) -> str:
         """Return the name by which the next step knows a task: its own, or that of its node's if a command sent it."""
-        known, node = self._parts, node_of(task)
-        return task if task in known else next((one for one in known if node_of(one) == node), node)
+        known = self._parts
+        if task in known:
+            return task
+        node = node_of(task)
+        return next((one for one in known if node_of(one) == node), node)
 
     # Cached: it is read for every task and every tool call, and a cursor never changes.
     @cached_property
     def _parts(self) -> dict[str, Step]:
         """Return the parts of the next step by the tasks that play them."""
-        return {} if self.step is None else dict(zip(self.step.tasks, self.step.parts, strict=True))
+        step = self.step
+        return {} if step is None else dict(zip(step.tasks, step.parts, strict=True))
 
     def answers_calls(self, task: str) -> bool:
         """Return whether `task` gives results to tool calls: with a `result`, or as the caller of a child graph.
@@ -96,16 +101,20 @@ class Cursor(Struct, frozen=True, dict=True):
     @property
     def next(self) -> tuple[str, ...]:
         """Return the tasks that play the next step, as a checkpoint names them."""
-        if self.step is None:
+        step = self.step
+        if step is None:
             return ()
-        return sent_first(self.step.tasks) if self.step.parallel else self.step.tasks
+        return sent_first(step.tasks) if step.parallel else step.tasks
 
     def visit(self, task: str) -> int:
         """Return the number of the visit of its node that a task makes next in this turn."""
         node = node_of(task)
-        # Most nodes have one task, so the others are not asked.
-        before = itertools.takewhile(lambda one: one != task, self.next) if task != node and task in self.next else ()
-        return self.visits.get(node, 0) + 1 + sum(node_of(one) == node for one in before)
+        number = self.visits.get(node, 0) + 1
+        if task == node:
+            # Most nodes have one task, so the others are not asked.
+            return number
+        before = itertools.takewhile(lambda one: one != task, self.next) if task in self.next else ()
+        return number + sum(node_of(one) == node for one in before)
 
     def heard(self, task: str, answers: Sequence[Any]) -> Cursor:
         """Return the cursor for a task whose first questions have these answers, which its texts may use."""
@@ -307,12 +316,11 @@ def _filled(found: re.Match[str], fills: Mapping[str, Any]) -> str:
 
 def _start_turn(script: Script, last: Message, conversation: Sequence[Message], context: TurnContext) -> Cursor | None:
     """Return the start of the first turn that matches the last message, None if no turn does."""
-    number = sum(1 for message in conversation if message["type"] == "human")
     # One budget for all turns: a hundred expressions that each stay below a limit would add up.
     budget = patterns.Budget()
     for turn in script.turns:
         try:
-            fills = _match(turn.when, last, number, context, budget)
+            fills = _match(turn.when, last, conversation, context, budget)
         except SlowPatternError as error:
             # The run fails. The turns that follow may be as slow, so they are not tried.
             return Cursor((_too_slow(error),))
@@ -322,7 +330,7 @@ def _start_turn(script: Script, last: Message, conversation: Sequence[Message], 
 
 
 def _match(
-    when: When, last: Message, number: int, context: TurnContext, budget: patterns.Budget
+    when: When, last: Message, conversation: Sequence[Message], context: TurnContext, budget: patterns.Budget
 ) -> dict[str, str] | None:
     """Return the replacements for {names} if the turn matches this message, None if it does not."""
     text = messages.text_of(last)
@@ -335,7 +343,10 @@ def _match(
         return None
     if when.contains is not None and when.contains.casefold() not in folded:
         return None
-    if when.turn not in (None, number) or (when.assistant is not None and when.assistant not in context.assistants):
+    # Counted only where a turn needs the number: a conversation may be long.
+    if when.turn is not None and when.turn != sum(1 for message in conversation if message["type"] == "human"):
+        return None
+    if when.assistant is not None and when.assistant not in context.assistants:
         return None
     for facts, wanted in (
         (context.metadata, when.metadata),

@@ -40,6 +40,9 @@ def delete_thread(engine: Engine, thread: Thread) -> None:
     engine.feeds.remove(thread.thread_id)
     engine.forget_streams(thread.runs.values())
     engine.stop_all(dict.fromkeys(thread.in_flight.values(), "erase"))
+    # Break the cycles of runs and thread, so that all are freed without the garbage collector, which rarely scans old
+    # records. Runs that execute are still needed, and go when they settle.
+    thread.runs = dict(thread.in_flight)
 
 
 def delete_assistant(engine: Engine, assistant: Assistant, *, threads: bool) -> None:

@@ -34,6 +34,12 @@ class Graphs(Mapping[str, Script]):
         """Return a name if a graph has it, else that of the default graph."""
         return name if isinstance(name, str) and name in self._scripts else self.default
 
+    def of(self, name: object) -> Script:
+        """Return the script of a graph, that of the default graph for an unknown name."""
+        # In one call, because every step of a run makes it several times.
+        found = self._scripts.get(name) if isinstance(name, str) else None
+        return self._scripts[self.default] if found is None else found
+
     def replaced(self, others: Mapping[str, Script]) -> Graphs:
         """Return these graphs with the scripts of some replaced. Graphs that are not there are not added."""
         return Graphs({name: others.get(name, script) for name, script in self.items()})

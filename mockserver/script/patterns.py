@@ -7,6 +7,7 @@ The library `regex` reads the expressions of Python's `re`, and supports a timeo
 from __future__ import annotations
 
 import re
+from functools import lru_cache
 from time import process_time
 from typing import Final
 
@@ -103,12 +104,18 @@ class Budget:
 def search(expression: str, text: str, seconds: float = SECONDS) -> regex.Match[str] | None:
     """Return the first match in a text, ignoring case. Raises `SlowPatternError`."""
     try:
-        return regex.search(expression, text, regex.IGNORECASE, timeout=seconds)
+        return _compiled(expression).search(text, timeout=seconds)
     except (TimeoutError, MemoryError):
         raise SlowPatternError(
             f"`matches: {expression}` exceeded the time for a text of {len(text)} characters: {SECONDS} seconds "
             "for all turns. Avoid nested repetitions such as (a+)+"
         ) from None
+
+
+@lru_cache(maxsize=256)
+def _compiled(expression: str) -> regex.Pattern[str]:
+    """Return an expression ready to match. The library's own cache costs as much as a short match."""
+    return regex.compile(expression, regex.IGNORECASE)
 
 
 def _size(expression: str) -> int:

@@ -68,7 +68,7 @@ def begun(child: Step, around: State) -> State:
 
 def state_of(script: Script, namespace: str) -> State:
     """Return the state of the graph with a namespace, or with the path of its nodes: `""`, `tools:ID|tools:ID`."""
-    path = nodes_of(namespace)
+    path = nodes_of(namespace) if namespace else ""
     if not path:
         return script
     if "_states" not in script.__dict__:

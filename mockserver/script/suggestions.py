@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import difflib
 import re
 from collections.abc import Mapping, Sequence
 from functools import cache
@@ -198,6 +197,9 @@ def _place(kind: Any, key: str) -> str | None:
 
 def _suggestion(word: str, known: list[str], meant: Sequence[Mapping[str, str]], place: str | None = None) -> str:
     words_here = {one: other for words in (INSIDE, *meant) for one, other in words.items() if other in known}
+    # Imported here: only the text of a mistake needs it, and every start would pay for it.
+    import difflib
+
     slips = difflib.get_close_matches(word, known, n=1, cutoff=0.85)
     if place is not None and word not in words_here and not slips:
         # It is spelled right, so a word that resembles it a little is not what is meant.

@@ -9,7 +9,7 @@ a superstep, whatever their nodes.
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterable, Sequence
+from collections.abc import Collection, Iterable, Sequence
 from typing import Final
 
 _SENT = "#"
@@ -44,7 +44,7 @@ def nodes_pulled(tasks: Iterable[str]) -> tuple[str, ...]:
 
 def node_of(task: str) -> str:
     """Return the node that a task plays."""
-    return task.partition(_SENT)[0]
+    return task.partition(_SENT)[0] if _SENT in task else task
 
 
 def path_of(task: str) -> list[str | int | bool]:
@@ -58,8 +58,11 @@ def triggers_of(task: str) -> list[str]:
     return [PUSHED] if _SENT in task else [f"branch:to:{task}"]
 
 
-def in_order(tasks: Iterable[str]) -> list[str]:
+def in_order(tasks: Collection[str]) -> list[str]:
     """Return tasks in the order in which LangGraph applies their writes: by their names, and sent ones last."""
+    # Nearly every superstep has one task.
+    if len(tasks) < 2:
+        return list(tasks)
 
     def position(task: str) -> tuple[bool, int, str]:
         node, sent, number = task.partition(_SENT)
@@ -68,11 +71,15 @@ def in_order(tasks: Iterable[str]) -> list[str]:
     return sorted(tasks, key=position)
 
 
-def as_started(tasks: Iterable[str]) -> list[str]:
+def as_started(tasks: Collection[str]) -> list[str]:
     """Return tasks in the order in which LangGraph starts them: sent ones first."""
+    if len(tasks) < 2:
+        return list(tasks)
     return list(sent_first(in_order(tasks)))
 
 
 def sent_first(tasks: Sequence[str]) -> tuple[str, ...]:
     """Return tasks with the sent ones first, as LangGraph lists them."""
+    if len(tasks) < 2:
+        return tuple(tasks)
     return (*(task for task in tasks if _SENT in task), *(task for task in tasks if _SENT not in task))

@@ -257,7 +257,12 @@ class Step(Output, frozen=True, dict=True):
         """Return the tasks that play the step, in the order of its `parts`. Two of them may play the same node."""
         return tasks_of(self.nodes, [part.sent for part in self.parts])
 
-    @property
+    @cached_property
+    def may_answer(self) -> bool:
+        """Return whether one of its parts may give results to tool calls."""
+        return any(part.result is not None or part.subgraph for part in self.parts)
+
+    @cached_property
     def at(self) -> str:
         """Return the node that plays the step, the first of several."""
         if self.parallel:

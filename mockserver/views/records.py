@@ -107,6 +107,7 @@ def storage(record: Thread) -> Shown:
 
 def run(record: Run) -> Shown:
     """Return a run."""
+    created = iso(record.created_at)
     return {
         "run_id": record.run_id,
         "thread_id": record.thread.thread_id,
@@ -115,8 +116,9 @@ def run(record: Run) -> Shown:
         "status": policy_of(record.thread).run_status(record),
         "kwargs": record.kwargs,
         "multitask_strategy": record.strategy,
-        "created_at": iso(record.created_at),
-        "updated_at": iso(record.updated_at),
+        "created_at": created,
+        # Most runs are shown once, when they are created, and a moment takes a microsecond to format.
+        "updated_at": created if record.updated_at is record.created_at else iso(record.updated_at),
         "langsmith_session_name": None,
     }
 

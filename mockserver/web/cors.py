@@ -17,13 +17,17 @@ _EXPOSED: Final = "Content-Location, X-Pagination-Total, X-Pagination-Next"
 
 
 @web.middleware
-async def answer_preflight(
+def answer_preflight(
     request: web.Request, handler: Callable[[web.Request], Awaitable[web.StreamResponse]]
-) -> web.StreamResponse:
+) -> Awaitable[web.StreamResponse]:
     """Answer the preflight request of a browser, and pass every other request on."""
     # An OPTIONS request without this header is not a preflight.
     if request.method != "OPTIONS" or "Access-Control-Request-Method" not in request.headers:
-        return await handler(request)
+        return handler(request)
+    return _preflight(request)
+
+
+async def _preflight(request: web.Request) -> web.StreamResponse:
     if not _may_be_read(request):
         return web.Response(status=403)
     headers = {
@@ -40,9 +44,8 @@ async def answer_preflight(
     return web.Response(status=204, headers=headers)
 
 
-async def add_headers(request: web.Request, response: web.StreamResponse) -> None:
-    """Add `Server` to every answer, and permissive CORS headers to those that any page may read."""
-    response.headers.setdefault("Server", "doubletext-mockserver")
+def add_headers(request: web.Request, response: web.StreamResponse) -> None:
+    """Add permissive CORS headers to every answer that any page may read."""
     # Also without an Origin: a cache must not serve that response to a page of another origin.
     response.headers["Vary"] = "Origin"
     if request.path.startswith(CONTROL):

@@ -17,7 +17,7 @@ One seeded random generator decides about `chance`, so the same requests in the 
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Awaitable, Mapping
 from fnmatch import fnmatchcase
 from random import Random
 from typing import Annotated, Any, ClassVar, Final, Literal, get_args
@@ -220,13 +220,17 @@ class Faults:
         thread_id = canonical(request.match_info.get("thread_id", ""))
         return self._by_thread.get(thread_id or "") or self._global
 
-    async def _intercept(self, request: web.Request, handler: Handler) -> web.StreamResponse:
+    def _intercept(self, request: web.Request, handler: Handler) -> Awaitable[web.StreamResponse]:
         # Every request passes here, and most deployments have no faults.
-        if not self._global and not self._by_thread and HEADER not in request.headers:
-            wrong = next((one for one in request.headers if one.lower().startswith(_HEADERS)), None)
-            if wrong is not None:
-                return web.json_response({"detail": f"there is no header {wrong}. Did you mean {HEADER}?"}, status=400)
-            return await handler(request)
+        if self._global or self._by_thread or HEADER in request.headers:
+            return self._apply(request, handler)
+        for name in request.headers:
+            if name[: len(_HEADERS)].lower() == _HEADERS:
+                return _refuse(name)
+        return handler(request)
+
+    async def _apply(self, request: web.Request, handler: Handler) -> web.StreamResponse:
+        """Answer a request under the faults that are meant for it."""
         try:
             meant = [one for one in self._narrowest(request) if one.is_for(request)]
         except BadFaultError as error:
@@ -319,6 +323,11 @@ def _striking(faults: list[_ActiveFault], random: Random, headers: Mapping[str, 
 
 def _is_stream(headers: Mapping[str, str]) -> bool:
     return headers.get("Content-Type", "").startswith("text/event-stream")
+
+
+async def _refuse(header: str) -> web.StreamResponse:
+    """Return the answer to a request with a header that the mock does not know."""
+    return web.json_response({"detail": f"there is no header {header}. Did you mean {HEADER}?"}, status=400)
 
 
 def _from_proxy(status: int, reason: str) -> web.Response:

@@ -7,13 +7,20 @@ are switched on and off while it runs.
 from __future__ import annotations
 
 from collections.abc import Awaitable, Callable
-from typing import Final
+from functools import partial
+from typing import Final, Protocol
 
 from aiohttp import web
 
 Handler = Callable[[web.Request], Awaitable[web.StreamResponse]]
-Interceptor = Callable[[web.Request, Handler], Awaitable[web.StreamResponse]]
-"""A function that answers a request itself or calls the handler: the interceptors behind it and then the route."""
+
+
+class Interceptor(Protocol):
+    """A function that answers a request itself or calls the handler: the interceptors behind it and then the route."""
+
+    def __call__(self, request: web.Request, handler: Handler) -> Awaitable[web.StreamResponse]:
+        """Return the answer."""
+
 
 CONTROL: Final = "/_mock"
 """The path prefix of the control API. Its requests are not intercepted."""
@@ -23,18 +30,12 @@ INTERCEPTORS: Final = web.AppKey[list[Interceptor]]("interceptors", list)
 
 
 @web.middleware
-async def intercept(request: web.Request, handler: Handler) -> web.StreamResponse:
+def intercept(request: web.Request, handler: Handler) -> Awaitable[web.StreamResponse]:
     """Pass a request through the interceptors, the outermost first."""
+    # Not a coroutine, like every middleware that only passes a request on: each would cost every request a frame.
     # A test has to be able to remove a fault that breaks every response.
     if not request.path.startswith(CONTROL):
         interceptors = request.app[INTERCEPTORS]
         for interceptor in reversed(interceptors):
-            handler = _wrapped(interceptor, handler)
-    return await handler(request)
-
-
-def _wrapped(interceptor: Interceptor, handler: Handler) -> Handler:
-    async def answer(request: web.Request) -> web.StreamResponse:
-        return await interceptor(request, handler)
-
-    return answer
+            handler = partial(interceptor, handler=handler)
+    return handler(request)

@@ -13,13 +13,13 @@ import re
 from collections import deque
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextvars import ContextVar, Token
-from dataclasses import dataclass, field
 from functools import cached_property
 from itertools import count
 from typing import TYPE_CHECKING, Any, Final
 
 import msgspec
 from aiohttp import web
+from msgspec import Struct
 
 from mockserver.core.clock import Clock
 from mockserver.core.ids import canonical
@@ -66,8 +66,8 @@ _MEANT: Final = {
 _LOCATION = re.compile(r"^(?:/threads/(?P<thread>[^/]+))?/runs/(?P<run>[^/]+)")
 
 
-@dataclass
-class JournalEntry:
+# A struct, because every request makes one, and a dataclass takes longer. `dict` keeps what is cached.
+class JournalEntry(Struct, dict=True):
     """One request of a client, or one WebSocket message."""
 
     number: int
@@ -77,7 +77,7 @@ class JournalEntry:
     method: str
     path: str
     query: dict[str, str]
-    raw: bytes = field(repr=False)
+    raw: bytes
     thread_id: str | None
     run_id: str | None
     """The run in the path, or the run that the request created."""
@@ -94,9 +94,9 @@ class JournalEntry:
 
     by_fault: bool = False
     """True if the mock ended the response, by a network fault or a restart, and not the client."""
-    callbacks: list[str] = field(default_factory=list)
+    callbacks: list[str] = []
     """The webhooks and probe reports of the run that were refused, each with the reason."""
-    ignored: list[str] = field(default_factory=list)
+    ignored: list[str] = []
     """The parts of the request that had no effect, such as unknown fields."""
     reason: str | None = None
     """The text of the response to a request that was refused, in one line, or None."""
@@ -108,8 +108,14 @@ class JournalEntry:
     """The ids of the runs that were in flight on the thread when the response ended."""
     late_results: tuple[str, ...] = ()
     """The ids of the tool calls whose results were sent although they were not waiting for one."""
-    headers: dict[str, str] = field(default_factory=dict, repr=False)
+    headers: dict[str, str] = {}
     """The headers of the request, with their names in lower case."""
+
+    def __repr__(self) -> str:
+        # The body and the headers are too long for the message of a failed assertion.
+        hidden = ("raw", "headers")
+        shown = [f"{name}={getattr(self, name)!r}" for name in self.__struct_fields__ if name not in hidden]
+        return f"{type(self).__name__}({', '.join(shown)})"
 
     def __getitem__(self, name: object) -> Any:
         """Refuse `entry["path"]`, and name the attribute."""
@@ -266,15 +272,16 @@ class Journal:
             IGNORED.reset(noting)
             # Counted in requests and not in seconds: with an instant clock many requests have the same time.
             entry.ended = self._last
-            thread = self._threads().get(entry.thread_id or "")
-            entry.left = () if thread is None else tuple(thread.in_flight)
+            if entry.thread_id is not None:
+                thread = self._threads().get(entry.thread_id)
+                entry.left = () if thread is None else tuple(thread.in_flight)
             self._notifier.notify()
 
     def note_ignored(self, entry: JournalEntry) -> Token[list[str] | None]:
         """Note from now on in an entry what is ignored, unless the deployment is strict."""
         return IGNORED.set(None if self.strict else entry.ignored)
 
-    async def record_start(self, request: web.Request, response: web.StreamResponse) -> None:
+    def record_start(self, request: web.Request, response: web.StreamResponse) -> None:
         """Record the status of a response that starts, because a stream may stay open for long."""
         entry = _ENTRY.get(None)
         if entry is not None and entry.status is None and entry.path == request.path:
@@ -301,7 +308,9 @@ class Journal:
         return entry
 
     def _record(self, request: web.Request, raw: bytes, method: str | None = None) -> JournalEntry:
-        thread_id, run_id = (_path_id(request, name) for name in ("thread_id", "run_id"))
+        ids = request.match_info
+        thread_id = _path_id(ids, "thread_id") if ids else None
+        run_id = _path_id(ids, "run_id") if ids else None
         thread = None if thread_id is None else self._threads().get(thread_id)
         waiting = {} if thread is None else thread.history.waiting_interrupts()
         is_late = thread is None and thread_id is not None and thread_id in self._former
@@ -314,7 +323,7 @@ class Journal:
             at=self._clock.now,
             method=method or request.method,
             path=request.path,
-            query=dict(request.query) if request.query_string else {},
+            query=dict(request.query) if request.rel_url.raw_query_string else {},
             raw=raw if len(raw) <= MAX_BODY else b"",
             thread_id=thread_id,
             run_id=run_id,
@@ -382,9 +391,9 @@ def _names_interrupt(answer: Any) -> bool:
     return isinstance(answer, dict) and isinstance(answer.get("interrupt_id"), str)
 
 
-def _path_id(request: web.Request, name: str) -> str | None:
+def _path_id(ids: Mapping[str, str], name: str) -> str | None:
     """Return an id from the path, or None if the path has none or it is not a UUID."""
-    raw = request.match_info.get(name)
+    raw = ids.get(name)
     return None if raw is None else canonical(raw)
 
 

@@ -78,8 +78,9 @@ def _checked(route: Route) -> Callable[[web.Request], Awaitable[web.StreamRespon
         return route.handler
 
     async def handler(request: web.Request) -> web.StreamResponse:
-        for name in request.query:
-            ignore(f"unknown query parameter `{name}`, where this path takes none")
+        if request.rel_url.raw_query_string:
+            for name in request.query:
+                ignore(f"unknown query parameter `{name}`, where this path takes none")
         return await route.handler(request)
 
     return handler

@@ -336,7 +336,12 @@ def check_order(request: web.Request, order: RunRequest) -> None:
     ignore_subgraph(order.checkpoint)
     if order.after_seconds < 0:
         ignore("`after_seconds` is negative, so the run starts at once")
-    nodes = graph.nodes(request.app[ENGINE].threads.graphs[assistant.graph_id])
+    if order.command is not None or order.interrupt_before or order.interrupt_after:
+        _check_nodes(order, graph.nodes(request.app[ENGINE].threads.graphs[assistant.graph_id]))
+
+
+def _check_nodes(order: RunRequest, nodes: Sequence[str]) -> None:
+    """Note the nodes that a request names and the graph does not have. Raise `ApiError` as `_check_targets` does."""
     if order.command is not None:
         _check_targets(order.command.targets, nodes)
     for field in ("interrupt_before", "interrupt_after"):

@@ -151,6 +151,32 @@ async def test_a_deleted_thread_leaves_nothing_behind_although_its_streams_can_b
         assert kept() is None
 
 
+async def test_deleted_threads_are_freed_without_the_garbage_collector() -> None:
+    async with deployment() as (engine, client):
+        body = {"assistant_id": "agent", "input": asking("sf"), "config": QUICK}
+        ended, busy = [(await post(client, "/threads", {}))["thread_id"] for _ in range(2)]
+        async with client.post(f"/threads/{ended}/runs/wait", json=body) as answer:
+            await answer.text()
+        await post(client, "/_mock/holds", {"point": "agent:1/enter"})
+        await post(client, f"/threads/{busy}/runs", body)
+        await post(client, "/_mock/wait", {"point": "agent:1/enter"})
+        freed = asyncio.Event()
+        counted = [weakref.ref(engine.threads.by_id[thread].history) for thread in (ended, busy)]
+        watched = weakref.finalize(engine.threads.by_id[busy].history, freed.set)
+        gc.collect()
+        gc.disable()
+        try:
+            for thread in (ended, busy):
+                async with client.delete(f"/threads/{thread}") as answer:
+                    assert answer.status == 204
+            # The run that was held settles after the answer.
+            await asyncio.wait_for(freed.wait(), DEADLINE)
+            assert [ref() for ref in counted] == [None, None]
+        finally:
+            gc.enable()
+            watched.detach()
+
+
 async def test_a_deleted_run_and_a_rolled_back_one_leave_no_stream_behind() -> None:
     async with deployment() as (engine, client):
         thread = (await post(client, "/threads", {}))["thread_id"]

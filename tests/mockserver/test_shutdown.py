@@ -17,7 +17,7 @@ import httpx
 import pytest
 
 from mockserver import MockDeployment
-from tests.mockserver.test_command_line import running
+from tests.mockserver.test_command_line import ROOT, running
 from tests.mockserver.witness import DEADLINE
 
 LARGE = {"assistant_id": "agent", "input": {"messages": [{"role": "user", "content": "sf" * 3_000_000}]}}
@@ -155,3 +155,33 @@ def test_a_hangup_with_a_named_pipe_as_script_does_not_block(tmp_path: Path) -> 
         _, err = process.communicate(timeout=DEADLINE)
     assert process.returncode == 0
     assert "is not a file, so it is not loaded again" in err
+
+
+def start_with(stdin: int) -> subprocess.Popen[str]:
+    return subprocess.Popen(
+        [sys.executable, "-m", "mockserver", "--port", "0", "--stop-on-eof"],
+        cwd=ROOT,
+        stdin=stdin,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        text=True,
+    )
+
+
+def test_it_ends_with_its_standard_input() -> None:
+    with start_with(subprocess.PIPE) as process:
+        assert process.stdin is not None
+        assert process.stdout is not None
+        assert process.stdout.readline().startswith("mockserver listening on ")
+        # What is written is dropped. Only the end counts.
+        process.stdin.write("anything\n")
+        process.stdin.close()
+        assert process.wait(DEADLINE) == 0
+
+
+def test_a_file_as_standard_input_has_no_end_to_wait_for() -> None:
+    with Path(__file__).open() as file, start_with(file.fileno()) as process:
+        _, err = process.communicate(timeout=DEADLINE)
+    assert process.returncode == 2
+    assert "cannot wait for the end of the standard input: " in err
+    assert err.endswith("give it a pipe\n")

@@ -1,0 +1,87 @@
+"""The mock deployment in a process of its own, for a run of many scenarios without a URL.
+
+Theory of operation. The suite and the mock each keep one core busy, so on two cores a whole run takes a quarter less
+time than with both in one process. The suite reaches the process as any other deployment, by its URL.
+
+The process never outlives the suite. Its standard input is a pipe that only the suite holds, and the mock ends when the
+pipe is closed (`--stop-on-eof`). The system closes it whatever ends the suite, SIGKILL included. The process has a
+session of its own, so that Ctrl+C reaches the suite alone, which then ends its plays first.
+
+What the mock logs, such as the traceback of an internal error, becomes a record of the logger `mockserver` here. pytest
+shows it where it shows that of a mock in its own process.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import json
+import logging
+import os
+import subprocess
+import sys
+import threading
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from typing import IO, Final
+
+MANY: Final = 50
+"""The number of scenarios from which a process of its own pays: its start takes longer than an import."""
+
+_START: Final = """\
+import json, sys
+sys.path[:] = json.loads(sys.argv.pop(1))
+from doubletext.__main__ import main
+sys.exit(main())
+"""
+"""The program of the process. It gets the path of this one, which pytest may have changed."""
+
+_log: Final = logging.getLogger("mockserver")
+
+
+def pays(scenarios: int) -> bool:
+    """Return whether a process of its own is faster for so many scenarios."""
+    # The workers of xdist keep the other cores busy, and Windows has no way to wait for a pipe beside sockets.
+    alone = "PYTEST_XDIST_WORKER" not in os.environ and hasattr(os, "sched_getaffinity")
+    return alone and scenarios >= MANY and len(os.sched_getaffinity(0)) > 1
+
+
+@asynccontextmanager
+async def mock_process() -> AsyncIterator[str]:
+    """Start the mock in a process and yield its URL. Raise OSError if it does not start."""
+    process = _started()
+    assert process.stdin is not None
+    assert process.stdout is not None
+    assert process.stderr is not None
+    forwarding = threading.Thread(target=_forward, args=(process.stderr,), name="mock's log", daemon=True)
+    forwarding.start()
+    try:
+        with process.stdout:
+            line = await asyncio.to_thread(process.stdout.readline)
+        if not line:
+            raise OSError(f"the mock deployment ended with code {process.wait()} before it listened. Read its log")
+        yield line.rpartition(" ")[2].strip()
+    finally:
+        process.stdin.close()
+        await asyncio.to_thread(process.wait)
+        forwarding.join()
+        process.stderr.close()
+
+
+def _started() -> subprocess.Popen[str]:
+    return subprocess.Popen(
+        [
+            *(sys.executable, *(f"-W{one}" for one in sys.warnoptions), "-c", _START, json.dumps(sys.path)),
+            *("mock", "--port=0", "--log-level=warning", "--stop-on-eof"),
+        ],
+        stdin=subprocess.PIPE,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        encoding="utf-8",
+        start_new_session=True,
+    )
+
+
+def _forward(lines: IO[str]) -> None:
+    """Log what the process logs. All of it is at least a warning, because of its `--log-level`."""
+    for line in lines:
+        _log.warning("%s", line.rstrip("\n"))
