@@ -180,6 +180,13 @@ def search_agrees_with_get(play: Play) -> None:
             "found" if found else "not found",
             search.sent,
         )
+        shown = [entry.get("status") for entry in objects(search.body) if entry.get("thread_id") == thread_id]
+        expect(
+            all(each in (None, status) for each in shown),
+            f"the status `{status}` in the result of a search for status `{wanted}`, as in GET of the thread",
+            f"`{snippet(shown)}`",
+            search.sent,
+        )
     if not judged:
         raise Unproven("no search has equal readings of the thread's status before and after it")
 

@@ -302,3 +302,17 @@ class UpdateAsNodeIgnored(Defect):
         if isinstance(body, dict) and body.get("as_node") and self.strikes():
             request = with_body(request, {name: value for name, value in body.items() if name != "as_node"})
         return await super().answer(request, handler)
+
+
+class TaskErrorsLost(_Entries):
+    """The task of a step that failed shows no error."""
+
+    id = "D286"
+    rule = "CHK-35"
+    seen = ()
+    client = "A conversation that stopped because of a failure shows no reason."
+
+    def described(self, thread: Thread, one: Json) -> Json:
+        if not any(task.get("error") for task in one["tasks"]) or not self.strikes(thread):
+            return one
+        return {**one, "tasks": [{**task, "error": None} for task in one["tasks"]]}

@@ -49,9 +49,13 @@ class _Remembers(Defect):
 
     async def answer(self, request: web.Request, handler: Handler) -> web.StreamResponse:
         thread = requested_thread(request) if matches(request, "DELETE", THREAD) else None
-        if thread is not None:
-            self.deleted[thread.thread_id] = thread
-        return await super().answer(request, handler)
+        if thread is None:
+            return await super().answer(request, handler)
+        self.deleted[thread.thread_id], runs = thread, thread.runs
+        response = await super().answer(request, handler)
+        # The deletion empties the record.
+        thread.runs = runs
+        return response
 
 
 class DeletedStateStays(_Remembers):

@@ -146,3 +146,18 @@ class RecursionLimitIgnored(Defect):
                 left = {name: value for name, value in config.items() if name != "recursion_limit"}
                 request = with_body(request, {**body, "config": left})
         return await super().answer(request, handler)
+
+
+class ExitStoresAtOnce(Defect):
+    """A run with durability `exit` is executed like one with `async`."""
+
+    id = "D287"
+    rule = "CHK-34"
+    seen = ()
+    client = "A run with many steps is as slow as if nothing had been chosen."
+
+    async def answer(self, request: web.Request, handler: Handler) -> web.StreamResponse:
+        body = await json_body(request) if any(matches(request, "POST", path) for path in CREATING) else None
+        if isinstance(body, dict) and body.get("durability") == "exit" and self.strikes():
+            request = with_body(request, {**body, "durability": "async"})
+        return await super().answer(request, handler)

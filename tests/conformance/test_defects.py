@@ -665,6 +665,8 @@ CASES: list[tuple[str, str, dict[str, str]]] = [
     ("cron_needs_input", "cron/little", {"CRN-14": "HTTP 422"}),
     ("message_ids_replaced", "none/finished/create/unwatched/message-ids", {"ECH-05": '["'}),
     ("recursion_limit_ignored", "none/limited/create/unwatched", {"RUN-35": "`success`"}),
+    ("task_errors_lost", "none/failed/create/late", {"CHK-35": "`error` [null"}),
+    ("exit_stores_at_once", "interrupt/during-tools/create/unwatched/durability-exit", {"CHK-34": "1"}),
     ("false_is_no_answer", "resume/parked/create/unwatched/false-value", {"HIL-14": "it asked again"}),
     ("metadata_replaced", "none/finished/create/unwatched/change-thread", {"THR-35": '{"doubletext":null'}),
     ("thread_unchangeable", "none/finished/create/unwatched/change-thread", {"THR-35": "HTTP 405"}),

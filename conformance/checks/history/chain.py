@@ -228,6 +228,27 @@ def history_is_filtered_by_metadata(play: Play) -> None:
     _expect_parts(play, lambda options: "metadata" in options)
 
 
+@check("CHK-34", premises=(HELD,))
+def nothing_is_stored_before_the_exit(play: Play) -> None:
+    """CHK-34: look in the history, read while run A is held in its tool, for the call that its agent has written."""
+    play.accepted("A")
+    see = play.last("mid history", s.MAIN).sent
+    early = [entry for entry in play.history("mid") if any(one.word == "A.call" for one in entry.messages)]
+    expect(not early, "no checkpoint with A.call while run A, with durability `exit`, is held", f"{len(early)}", see)
+
+
+@check("CHK-35")
+def failed_task_shows_its_error(play: Play) -> None:
+    """CHK-35: look for an `error` in the tasks of the state after run A has failed."""
+    if play.final_status("A") != "error":
+        raise Unproven(f"run A did not end `error` but `{play.final_status('A')}`")
+    tasks = objects(play.state().get("tasks"))
+    errors = [task.get("error") for task in tasks]
+    expected = "a task with an `error` in the state after run A has failed"
+    observed = f"`error` {snippet(errors)}" if tasks else "no tasks"
+    expect(any(errors), expected, observed, play.last("final state", s.MAIN).sent)
+
+
 @check("CHK-33", premises=(REST,))
 def history_has_a_default_limit(play: Play) -> None:
     """CHK-33: compare a history that was read without a limit with the newest ten entries of the whole history."""

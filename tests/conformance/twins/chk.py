@@ -47,6 +47,13 @@ def times_reversed(entries: list[Json]) -> list[Json]:
     return [of(one, created_at=at) for one, at in zip(entries, reversed(times), strict=True)]
 
 
+def history_of_the_end(raw: Json) -> None:
+    """Show the last history in the middle of the play as well."""
+    [(_, last)] = requests(raw, "final history", "main")
+    for _, response in requests(raw, "mid history", "main"):
+        response["body"] = [entry for entry in last["body"] if entry["next"] == ["tools"]][-1:]
+
+
 def default_history(raw: Json) -> None:
     """Answer the history without a limit with one entry."""
     for request, response in requests(raw, "list history"):
@@ -135,5 +142,9 @@ TWINS = [
     twin("CHK-32", "refused", AS_NODE, status_code("update state", "main", 422), fact="HTTP 422"),
     twin("CHK-32", "nothing is executed", AS_NODE, drop_reports("B"), fact="no step"),
     twin("CHK-32", "the run fails", AS_NODE, run_status("B", "error"), fact="`error`"),
+    twin("CHK-34", "a step is stored at once", "interrupt/during-tools/create/unwatched/durability-exit",
+         history_of_the_end, fact="1"),
+    twin("CHK-35", "the task has no error", "none/failed/create/late", bodies("final state", "main",
+         lambda state: of(state, tasks=[of(task, error=None) for task in state["tasks"]])), fact="`error` [null"),
     twin("CHK-33", "one entry", LISTED, default_history, fact="entries 0"),
 ]  # fmt: skip

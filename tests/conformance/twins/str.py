@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from tests.conformance.plays import Json, bodies, run_status
+from tests.conformance.plays import Json, bodies, requests, run_status
 from tests.conformance.twins.edits import (
     QUEUED_STREAM,
     ROLLED_BACK,
@@ -64,6 +64,12 @@ def _has_call(event: Json) -> bool:
     return event["event"] == "messages" and bool(event["data"][0].get("tool_call_chunks"))
 
 
+def metadata_of_next_run(raw: Json) -> None:
+    """Name run B in the `metadata` event of every stream."""
+    [(_, created)] = requests(raw, "submit", "B")
+    metadata_of(created["body"]["run_id"])(raw)
+
+
 def pieces_alone(sent: list[Json]) -> list[Json]:
     """Show only the last word of a message in each event of it."""
 
@@ -108,7 +114,7 @@ TWINS = [
          fact="`success`"),
     twin("STR-13", "leaving cancels all the same", "leave/during-tools/join-stream/default",
          run_status("A", "interrupted"), fact="`interrupted`"),
-    twin("STR-14", "another run's id", STREAMED, metadata_of("somebody"), fact="run somebody"),
+    twin("STR-14", "another run's id", OWN, metadata_of_next_run, fact="the id of run B"),
     twin("STR-14", "another run's update", STREAMED, foreign_update, fact="A.call"),
     twin("STR-15", "the stream of a queued run ends at once", QUEUED_STREAM, closed_at_once, fact="closed before"),
     twin("STR-15", "the stream leaves the answer out", QUEUED_STREAM, without_updates, fact="no B.call"),
