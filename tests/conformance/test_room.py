@@ -246,4 +246,6 @@ async def test_the_free_workers_are_the_default_at_a_url() -> None:
         assert f"{MOST} workers were used at a time" in run.output
         run = await run_suite(f"--deployment-url={there.url}", "--conformance-jobs=1", *ONE)
     assert "workers were used" not in run.output
+    # Few scenarios were selected, so nothing is sooner.
+    assert "has it soonest" not in run.output
     assert there.played["width"] == 1
