@@ -11,9 +11,9 @@ Theory of operation:
    judged raises NotJudgeable in every test, without a further request.
 4. A play then waits for workers of the deployment (`room.py`), and gives them back as soon as its scenario only
    observes, so that the next play starts. With a given number of jobs, each play needs one of as many workers. So it is
-   with a single worker, which `SHARERS` plays share: it is idle while their clients read, and while a new run waits for
-   the deployment to look for one. After its wait a play checks the deployment again, because another play may have
-   found it lost meanwhile.
+   with a single worker, which `target.SHARERS` plays share: it is idle while their clients read, and while a new run
+   waits for the deployment to look for one. After its wait a play checks the deployment again, because another play may
+   have found it lost meanwhile.
 5. A play in which a run did not begin in time while other plays had workers, too, says nothing: perhaps there are fewer
    workers than were found. It is played again with nothing beside it, and fewer plays begin at a time from there on.
 6. A play in which a report to the witness was lost is played again, because its situation may not have arisen. The
@@ -59,9 +59,6 @@ class Interrupted(Exception):  # noqa: N818 -- not an error: the run was asked t
 
 UNHELPED = 3
 """The number of plays alone, none of which began in time either, after which the deployment is taken for the cause."""
-
-SHARERS = 4
-"""The number of plays that share a single worker. A run that has to wait too long for it is played again alone."""
 
 AWAKE = 0.5
 """Seconds between two checks of whether the run was interrupted."""
@@ -293,7 +290,7 @@ class PlayPool:
 
     def _jobs_on(self, target: Target) -> int | None:
         """Return the number of plays at a time, or None where the workers of the deployment decide."""
-        return SHARERS if self._jobs is None and target.width == 1 else self._jobs
+        return target.sharers if self._jobs is None else self._jobs
 
     def _room(self, target: Target) -> Room:
         return self._rooms.setdefault(id(target), Room(self._jobs_on(target) or target.width))

@@ -59,6 +59,10 @@ class CaseResult:
     record: dict[str, Any]
 
 
+MANY = 20
+"""The number of scenarios from which a run has more than the tier smoke."""
+
+
 class Session:
     """The state of one run: its options, the rule book, the players, and the transcripts that were written.
 
@@ -129,7 +133,8 @@ class Session:
             lines.append(f"resumed: {kept} of {selected} scenarios {from_there}")
         # The embedded mock takes less than a second.
         if self.options.urls and selected > kept:
-            lines.append("examining the deployment with a few plain runs, before the first verdict")
+            soonest = " (--conformance-tier=smoke has it soonest)" if selected - kept > MANY else ""
+            lines.append(f"examining the deployment with a few plain runs, before the first verdict{soonest}")
         return lines
 
     def first_over(self, cases: Sequence[Case]) -> int:

@@ -79,6 +79,9 @@ CAPACITY = Scenario(
     ),
 )
 
+SHARERS = 4
+"""The number of plays that share a single worker. A run that has to wait too long for it is played again alone."""
+
 MOST = 10
 """The greatest number of workers that is looked for. More plays at a time would only compete for this process."""
 
@@ -192,6 +195,11 @@ class Target:
         self.counted = False
         self.notes: list[str] = []
 
+    @property
+    def sharers(self) -> int | None:
+        """The number of plays at a time where only one worker was found, or None where there is one for each run."""
+        return SHARERS if self.width == 1 else None
+
     def can_play(self, scenario: Scenario) -> bool:
         """Return whether any requirement can be judged by this scenario with the agent that was found."""
         return any(
@@ -277,7 +285,7 @@ class Target:
             self.deadlines = self.deadlines.crowded(crowding)
             width = WIDTH_IF_SLOW if slow else WIDTH
             latencies += self._count_workers(await play(width if self.counted else CAPACITY))
-        self.deadlines = self.deadlines.calibrated(latencies).shared(jobs or 1)
+        self.deadlines = self.deadlines.calibrated(latencies).shared(jobs or self.sharers or 1)
 
     async def _crowding(self, transport: httpx.AsyncBaseTransport, alone: float) -> float:
         """Return the factor by which `MOST` readings at a time take longer than one, which takes `alone` seconds.

@@ -57,6 +57,7 @@ SEEN = {
     "ended_runs_gone": "CAN-01 CAN-02 CON-09 ENQ-06 ERR-11 HIL-15 INT-02 INT-03 INT-04 RBK-06 RUN-30",
     "state_of_first_checkpoint": "AGR-04 AGR-06 AGR-11 CAN-01 CHK-05 CHK-28 CLI-04 CON-09 ERR-11 HIL-03 INT-05 PST-01 "
     "PST-02 PST-04 PST-08 PST-10 RBK-02 RBK-09",
+    "ids_without_dashes": "CHK-02 CHK-03 CHK-09 ECH-03 INT-03 SHP-01 SHP-02 SHP-04 STR-01 STR-14",
     "lists_oldest_first": "AGR-04 CHK-01 CHK-05 CHK-26 CRN-05 INT-08 THR-21 THR-22",
 }
 """The requirements that a run of the tier smoke found broken, on servers with faults that the mock does not have."""
