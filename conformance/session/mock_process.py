@@ -40,9 +40,12 @@ _log: Final = logging.getLogger("mockserver")
 
 def pays(scenarios: int) -> bool:
     """Return whether a process of its own is faster for so many scenarios."""
-    # The workers of xdist keep the other cores busy, and Windows has no way to wait for a pipe beside sockets.
-    alone = "PYTEST_XDIST_WORKER" not in os.environ and hasattr(os, "sched_getaffinity")
-    return alone and scenarios >= MANY and len(os.sched_getaffinity(0)) > 1
+    # The workers of xdist keep the other cores busy. On Windows asyncio cannot wait for a pipe beside its sockets.
+    if scenarios < MANY or "PYTEST_XDIST_WORKER" in os.environ or os.name != "posix":
+        return False
+    # A container may have fewer cores than the machine. macOS does not say how many a process may use.
+    cores = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
+    return cores > 1
 
 
 @asynccontextmanager
