@@ -68,6 +68,8 @@ class Deadlines:
     hear: float = 2.0
     cron: float = 75.0
     hold: float = 3.0
+    slow: bool = False
+    """Answers take so long that readings between which no order counts are made at the same time."""
 
     def scaled(self, factor: float) -> Deadlines:
         """Return the deadlines for a deployment that is `factor` times slower. The pauses and `hold` stay the same."""

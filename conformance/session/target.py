@@ -276,6 +276,7 @@ class Target:
         slow = (seconds := _answer_time(self.calibration)) >= SLOW
         if slow:
             self.notes.append(SLOWLY.format(seconds=seconds))
+            self.deadlines = replace(self.deadlines, slow=True)
         # Played only where the answer is used, here to choose between the profiles that would be proposed. Without a
         # witness nothing shows at which moment a run begins.
         proposing = self.info.profile is None and any(p.workers for p in proposals(self.info))

@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import asyncio
 import math
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import asynccontextmanager
+from functools import partial
 from typing import Any
 
 from conformance.api import IN_FLIGHT, LAG, READINGS, When, checkpoint_id
@@ -55,7 +56,7 @@ def _contradictions(context: Context) -> set[Contradiction]:
 
 
 async def _look(context: Context) -> None:
-    """Read the status of the thread, then of every run at the same time, then of the thread again.
+    """Read the status of the thread, then of every run, then of the thread again.
 
     Each reading of a run lies between two readings of the thread. The checks compare them without assuming that two
     requests see the same moment.
@@ -64,9 +65,21 @@ async def _look(context: Context) -> None:
     await http.look(s.MAIN, threads[s.MAIN])
     for label in context.thread_of:
         context.learn_run_id(label)
-    # One after another, the readings of a slow deployment would take as many times as long as there are runs.
-    await asyncio.gather(*(_look_at_run(context, label) for label in list(context.run_ids)))
+    await _all(context, *(partial(_look_at_run, context, label) for label in list(context.run_ids)))
     await http.look(s.MAIN, threads[s.MAIN])
+
+
+async def _all(context: Context, *readings: Callable[[], Awaitable[None]]) -> None:
+    """Make readings between which no order counts: one after another, or at the same time if answers are slow.
+
+    One after another, each shows a later moment than the one before, so that the checks can compare more of them. From
+    a slow deployment, they would take as many times as long as there are readings.
+    """
+    if context.deadlines.slow:
+        await asyncio.gather(*(one() for one in readings))
+        return
+    for one in readings:
+        await one()
 
 
 async def _look_at_run(context: Context, label: str) -> None:
@@ -128,11 +141,12 @@ def _shown(context: Context) -> tuple[object, ...]:
 
 
 async def read(context: Context, when: When, name: str = s.MAIN) -> None:
-    """Read the state and the whole history of a thread, at the same time."""
-    wire, threads, thread = context.http, context.http.client.threads, context.threads[name]
-    await asyncio.gather(
-        wire.call(READINGS[when].state, name, threads.get_state(thread)),
-        wire.call(READINGS[when].history, name, threads.get_history(thread, limit=HISTORY_LIMIT)),
+    """Read the state and the whole history of a thread."""
+    call, threads, thread = context.http.call, context.http.client.threads, context.threads[name]
+    await _all(
+        context,
+        lambda: call(READINGS[when].state, name, threads.get_state(thread)),
+        lambda: call(READINGS[when].history, name, threads.get_history(thread, limit=HISTORY_LIMIT)),
     )
 
 
@@ -169,16 +183,21 @@ async def read_final(context: Context) -> None:
 
     Runs are read after threads, so that a thread at rest beside a run in flight is a contradiction.
     """
-    runs, wire = context.http.client.runs, context.http
-    await asyncio.gather(*(_read_final_thread(context, name) for name in context.threads))
-    await asyncio.gather(
-        *(wire.call("final runs", name, runs.list(id_, limit=LIST_LIMIT)) for name, id_ in context.threads.items()),
-        read_child(context, "final"),
-        *(
-            wire.call("final run", f"run {label}", runs.get(owner, run_id))
-            for label, run_id in context.run_ids.items()
-            if (owner := context.thread_of[label]) is not None
-        ),
+    call, runs = context.http.call, context.http.client.runs
+
+    async def read_list(name: str) -> None:
+        await call("final runs", name, runs.list(context.threads[name], limit=LIST_LIMIT))
+
+    async def read_run(label: str) -> None:
+        if (owner := context.thread_of[label]) is not None:
+            await call("final run", f"run {label}", runs.get(owner, context.run_ids[label]))
+
+    await _all(context, *(partial(_read_final_thread, context, name) for name in context.threads))
+    await _all(
+        context,
+        *(partial(read_list, name) for name in context.threads),
+        partial(read_child, context, "final"),
+        *(partial(read_run, label) for label in context.run_ids),
     )
 
 
@@ -186,8 +205,11 @@ async def _read_final_thread(context: Context, name: str) -> None:
     """Read a thread with its state and history until they agree. The three are always read together."""
     # A stopped run may write between two readings. What still disagrees after `LAG` seconds has another cause.
     for _ in range(math.ceil(LAG / context.deadlines.poll) + 2):
-        reading = context.http.client.threads.get(context.threads[name])
-        await asyncio.gather(context.http.call("final thread", name, reading), read(context, "final", name))
+        await _all(
+            context,
+            lambda: context.http.call("final thread", name, context.http.client.threads.get(context.threads[name])),
+            lambda: read(context, "final", name),
+        )
         if context.http.lost is not None or not (_moves(context, name) and _disagree(context, name)):
             return
         await context.until(lambda: False, context.deadlines.poll)
