@@ -17,6 +17,7 @@ FREEDOMS: dict[str, str] = {
     "reject_422": "the documented status of a refusal is 409, and a server may declare 422",
     "cancel_terminal_409": "the documented answer to such a cancel is 404, and a server may declare 409",
     "late_join_own_values": "the documented answer is the thread's state, and a server may declare the run's values",
+    "thread_without_values": "no description requires these fields, and a server may declare that it shows neither",
 }
 """The defects that change only verdicts of level PROFILE, with the freedom that a server may take."""
 
