@@ -70,7 +70,16 @@ def _outside(play: Play) -> Iterator[str]:
 
 
 def _features(submit: s.Submit) -> Iterator[str]:
-    for name in ("from_step", "after_seconds", "stop_before", "stop_after", "on_completion", "if_not_exists", "goto"):
+    for name in (
+        "from_step",
+        "after_seconds",
+        "stop_before",
+        "stop_after",
+        "on_completion",
+        "if_not_exists",
+        "goto",
+        "recursion_limit",
+    ):
         if getattr(submit, name) not in (None, ()):
             yield f"{name} of a run"
     if submit.work != "tools":

@@ -19,7 +19,7 @@ from conformance.report.report import Cause, Result
 from conformance.requirements.registry import Fault, known_faults
 from conformance.scenarios.catalogue import catalogue
 
-ALIKE = 0.6
+ALIKE = 0.55
 """The least share of a known fault's requirements, among those that were judged, that is broken where it is named."""
 
 FEWEST = 3
@@ -60,7 +60,7 @@ def _best(
         misses = len(pattern - set(broken))
         # What the fault would break, but is in order, speaks against it.
         if known[name].breaks[0] in left and hits > misses:
-            scores[name] = (hits - misses, -len(pattern))
+            scores[name] = (hits - misses, hits)
     return max(scores, key=lambda name: (scores[name], name), default=None)
 
 

@@ -284,11 +284,6 @@ def untyped_cancel(raw: Json) -> None:
         response["headers"].pop("content-type", None)
 
 
-def no_next_run(cron: Json) -> None:
-    """Leave the next run of a cron open."""
-    cron["next_run_date"] = None
-
-
 def deep_histories(raw: Json) -> None:
     """Record every history of another thread as the text that its JSON is recorded as when it is nested too deeply."""
     for _, response in requests(raw, "final history", "other"):
@@ -397,7 +392,6 @@ VARIATIONS: list[tuple[str, tuple[str, ...], tuple[Edit, ...]]] = [
         (STREAMED, OWN_STREAM),
         (other_headers(lambda h: {n: f"http://server.example{v}" if n == "location" else v for n, v in h.items()}),),
     ),
-    ("crons show no next run", ("cron/made-and-deleted",), (everywhere("next_run_date", no_next_run),)),
     (
         "no page of another origin is served",
         ("none/finished/create/unwatched/other-origin",),
