@@ -295,10 +295,18 @@ def table(results: list[Result]) -> list[str]:
 
 
 def stale_entries(profile: Profile, results: list[Result]) -> list[str]:
-    """Return the known failures of the profile that were judged in this run and did not happen."""
+    """Return the known failures of the profile that were judged in this run and did not happen.
+
+    A flaky entry is an exception from a wider one that covers the same scenario.
+    """
+    found = [
+        (result, [entry for entry in profile.known if entry.covers(result.requirement, result.scenario)])
+        for result in results
+        if result.verdict == "PASS"
+    ]
     return [
         f"{result.id} is a known failure of the profile, but passes; delete its entry, or add `flaky = true` to it"
-        for result in results
-        for entry in profile.known
-        if result.verdict == "PASS" and not entry.flaky and entry.covers(result.requirement, result.scenario)
+        for result, entries in found
+        for _ in entries
+        if not any(entry.flaky for entry in entries)
     ]

@@ -153,6 +153,13 @@ def test_a_flaky_failure_is_never_stale(good: profiles.Profile) -> None:
     assert stale_entries(flaky, [result("INT-07", "interrupt/lingering/create/joined", "PASS")]) == []
 
 
+def test_a_flaky_entry_is_an_exception_from_a_wide_one(good: profiles.Profile) -> None:
+    exception = msgspec.structs.replace(good.known[0], scenario="interrupt/lingering/create/joined", flaky=True)
+    both = msgspec.structs.replace(good, known=(exception, *good.known))
+    passing = [result("INT-07", f"interrupt/lingering/create/{which}", "PASS") for which in ("joined", "unwatched")]
+    assert [text.partition("::")[0] for text in stale_entries(both, passing)] == [passing[1].scenario]
+
+
 def test_a_known_failure_that_was_not_judged_is_not_stale(good: profiles.Profile) -> None:
     assert stale_entries(good, []) == []
     assert stale_entries(good, [result("INT-07", "interrupt/lingering/create/joined", "INCONCLUSIVE")]) == []
