@@ -69,6 +69,8 @@ class Adapting(httpx.AsyncBaseTransport):
         self._inner = inner
         self._assistants: dict[str, str | None] = {}
         """The ids of assistants by their graph, as far as they were needed."""
+        self._created = False
+        """A run of the play was created."""
         self.pending: set[int] = set()
         """The refused exchanges whose next form is not sent yet. Their refusal is not the last word."""
 
@@ -79,6 +81,7 @@ class Adapting(httpx.AsyncBaseTransport):
     async def handle_async_request(self, request: httpx.Request) -> httpx.Response:
         """Send a request, and send it again in other forms while the deployment refuses it for its form."""
         request, response = await self._reach(request)
+        self._created |= response.is_success and _creates_run(request)
         if response.status_code not in REFUSED or CURRENT_CALL.get().purpose == "ask":
             return response
         exchange = CURRENT_CALL.get().exchange
@@ -107,6 +110,9 @@ class Adapting(httpx.AsyncBaseTransport):
         # A refusal that names fields is not about the others. One of a webhook, for example, is for its scenario.
         words = set(re.findall(r"\w+", refusal.text.lower()))
         blamed = words & ({*sent} if isinstance(sent, dict) else set())
+        # `reject` requests a refusal while another run is in flight, and some servers answer it with 422.
+        if self._created and not blamed and isinstance(sent, dict) and sent.get("multitask_strategy") == "reject":
+            return
         if refusal.status_code != 404:
             for form in (*_fields(request, sent), *_smaller_pages(request, sent)):
                 if not blamed or not blamed.isdisjoint(form.fields):

@@ -334,6 +334,12 @@ def test_the_refused_form_and_the_other_one_are_in_the_record() -> None:
     assert timeless.run(work()) == [422, 200]
 
 
+def test_a_refusal_of_reject_is_no_matter_of_form() -> None:
+    found = judged(defect="reject_422", scenarios=("reject/during-tools/wait/unwatched",))
+    assert found.needs == Counter()
+    assert found.ids("INCONCLUSIVE", "ERROR") == set()
+
+
 def test_a_refusal_for_another_reason_gives_no_hint_about_the_agent() -> None:
     def wrong(request: httpx.Request, _: Body) -> bool:
         return request.method == "POST" and request.url.path.endswith("/runs")
