@@ -1,4 +1,4 @@
-"""Given: the agent of a run gets another answer or another configurable than the client sent."""
+"""Given: a run is executed with another answer, command, configurable or option than the client sent."""
 
 from __future__ import annotations
 
@@ -10,6 +10,8 @@ from mockserver.core.records import Run
 from mockserver.defects.answers import CREATING, json_body, matches, with_body
 from mockserver.defects.base import Defect
 from mockserver.web.interceptors import Handler
+
+Json = dict[str, Any]
 
 
 class ResumeValueAsText(Defect):
@@ -57,20 +59,35 @@ class ConfigurableLost(Defect):
         return kept if kept != right and run.strategy == "interrupt" and self.strikes(run) else right
 
 
-class _CommandCut(Defect):
+class _Reordered(Defect):
+    """A run is created as if the client had sent another request."""
+
+    async def answer(self, request: web.Request, handler: Handler) -> web.StreamResponse:
+        body = await json_body(request) if any(matches(request, "POST", path) for path in CREATING) else None
+        changed = self.changed(body) if isinstance(body, dict) else None
+        if changed is not None and self.strikes():
+            request = with_body(request, changed)
+        return await super().answer(request, handler)
+
+    def changed(self, body: Json) -> Json | None:
+        """Return the request to carry out instead of `body`. Return None if there is nothing to change in it."""
+        raise NotImplementedError
+
+
+def _without(given: Json, name: str) -> Json:
+    return {key: value for key, value in given.items() if key != name}
+
+
+class _CommandCut(_Reordered):
     """The command of a run is carried out without one of its parts."""
 
     part: str
 
-    async def answer(self, request: web.Request, handler: Handler) -> web.StreamResponse:
-        body = await json_body(request) if any(matches(request, "POST", path) for path in CREATING) else None
-        command = body.get("command") if isinstance(body, dict) else None
-        if not isinstance(body, dict) or not isinstance(command, dict):
-            return await super().answer(request, handler)
-        if command.get("goto") and command.get(self.part) and self.strikes():
-            left = {name: value for name, value in command.items() if name != self.part}
-            request = with_body(request, {**body, "command": left})
-        return await super().answer(request, handler)
+    def changed(self, body: Json) -> Json | None:
+        command = body.get("command")
+        if not isinstance(command, dict) or not command.get("goto") or not command.get(self.part):
+            return None
+        return {**body, "command": _without(command, self.part)}
 
 
 class CommandGotoIgnored(_CommandCut):
@@ -111,7 +128,7 @@ class MessageIdsReplaced(Defect):
         return {**right, "messages": bare}
 
 
-class FalseIsNoAnswer(Defect):
+class FalseIsNoAnswer(_Reordered):
     """An answer to a question that is `false`, 0 or empty is taken for none, and the question is asked again."""
 
     id = "D283"
@@ -119,16 +136,13 @@ class FalseIsNoAnswer(Defect):
     seen = ()
     client = "A user who refuses is asked the same question again, for ever."
 
-    async def answer(self, request: web.Request, handler: Handler) -> web.StreamResponse:
-        body = await json_body(request) if any(matches(request, "POST", path) for path in CREATING) else None
-        command = body.get("command") if isinstance(body, dict) else None
+    def changed(self, body: Json) -> Json | None:
+        command = body.get("command")
         resume = command.get("resume") if isinstance(command, dict) else None
-        if isinstance(body, dict) and resume is not None and not resume and self.strikes():
-            request = with_body(request, {name: value for name, value in body.items() if name != "command"})
-        return await super().answer(request, handler)
+        return None if resume is None or resume else _without(body, "command")
 
 
-class RecursionLimitIgnored(Defect):
+class RecursionLimitIgnored(_Reordered):
     """The `recursion_limit` in the config of a run is ignored."""
 
     id = "D284"
@@ -136,19 +150,15 @@ class RecursionLimitIgnored(Defect):
     seen = ()
     client = "A model that calls its tools in a circle costs money for ever."
 
-    async def answer(self, request: web.Request, handler: Handler) -> web.StreamResponse:
-        body = await json_body(request) if any(matches(request, "POST", path) for path in CREATING) else None
-        config = body.get("config") if isinstance(body, dict) else None
-        if isinstance(body, dict) and isinstance(config, dict) and "recursion_limit" in config:
-            limit = config["recursion_limit"]
-            # One that is no number is still refused.
-            if type(limit) is int and self.strikes():
-                left = {name: value for name, value in config.items() if name != "recursion_limit"}
-                request = with_body(request, {**body, "config": left})
-        return await super().answer(request, handler)
+    def changed(self, body: Json) -> Json | None:
+        config = body.get("config")
+        # A limit that is no number is still refused.
+        if not isinstance(config, dict) or type(config.get("recursion_limit")) is not int:
+            return None
+        return {**body, "config": _without(config, "recursion_limit")}
 
 
-class ExitStoresAtOnce(Defect):
+class ExitStoresAtOnce(_Reordered):
     """A run with durability `exit` is executed like one with `async`."""
 
     id = "D287"
@@ -156,8 +166,5 @@ class ExitStoresAtOnce(Defect):
     seen = ()
     client = "A run with many steps is as slow as if nothing had been chosen."
 
-    async def answer(self, request: web.Request, handler: Handler) -> web.StreamResponse:
-        body = await json_body(request) if any(matches(request, "POST", path) for path in CREATING) else None
-        if isinstance(body, dict) and body.get("durability") == "exit" and self.strikes():
-            request = with_body(request, {**body, "durability": "async"})
-        return await super().answer(request, handler)
+    def changed(self, body: Json) -> Json | None:
+        return {**body, "durability": "async"} if body.get("durability") == "exit" else None

@@ -43,6 +43,8 @@ FREE: tuple[tuple[str, str, Edit, str], ...] = (
      gone_when_over("B"), "STR-26"),
     ("a run is deleted at its end, and so is not in flight", "resume/parked/create/unwatched", gone_when_over("A"),
      "HIL-01"),
+    ("a search shows no values", "none/finished/create/unwatched/threads", bodies("list threads", None,
+     lambda found: [{**thread, "values": None} for thread in found]), "AGR-03"),
 )  # fmt: skip
 """The fault, its scenario, the edit and a requirement that is kept all the same."""
 
@@ -56,6 +58,16 @@ def records() -> dict[str, Play]:
 @pytest.mark.parametrize(("name", "requirement"), [(name, requirement) for name, _, _, requirement in FREE])
 def test_a_fault_breaks_no_requirement_that_is_kept(name: str, requirement: str, records: dict[str, Play]) -> None:
     assert judge(registry.load().get(requirement), records[name], NOTHING_DECLARED).word == "PASS"
+
+
+def test_a_question_without_an_id_still_waits() -> None:
+    def unanswered(raw: Json) -> None:
+        for label in ("B", "C"):
+            for request, _ in requests(raw, "submit", label):
+                request["body"]["command"]["resume"] = {}
+
+    play = Play(edited(play_named("resume/parked/create/unwatched/partial").popitem()[1], unanswered))
+    assert judge(registry.load().get("HIL-03"), play, NOTHING_DECLARED).word == "INCONCLUSIVE"
 
 
 @pytest.mark.parametrize(("name", "requirement"), [(name, requirement) for name, _, _, requirement in CASES])

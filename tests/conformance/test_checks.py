@@ -50,6 +50,12 @@ def test_a_probe_agent_that_is_too_old_is_reported(plays: dict[str, Transcript])
     assert "The deployed probe agent supports version 1 only" in verdict.reason
 
 
+def test_a_probe_agent_that_has_played_a_version_is_not_too_old_for_it(plays: dict[str, Transcript]) -> None:
+    found = plays["resume/parked/create/unwatched/partial"]
+    play = Play(edited(found, drop_reports("B"), run_status("B", "error")))
+    assert play.outdated_agent is None
+
+
 def test_a_probe_agent_of_version_2_is_reported_where_version_3_is_needed(plays: dict[str, Transcript]) -> None:
     found = plays["resume/parked/create/unwatched/value"]
     play = Play(edited(found, drop_reports("B"), run_status("B", "error")))

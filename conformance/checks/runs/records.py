@@ -126,6 +126,7 @@ def terminal_status_stays(play: Play) -> None:
                 # Two requests that are in progress at once may be answered in either order. Only a request that was
                 # sent after the first answer arrived asks about a later time.
                 if later.sent > reading.received and later.status not in (reading.status, GONE):
+                    # The condition is above, because each text searches all exchanges for its request.
                     expect(
                         False,
                         f"run {label} to stay `{reading.status}`{_place(play, reading)}",

@@ -48,6 +48,7 @@ TWINS = [
     twin("CLI-14", "the Location of a stream", "stateless/wait", header("location", "/threads/1/runs/2/stream"),
          fact="/stream"),
     twin("CLI-15", "the page itself as the next", PAGES, page_number("X-Pagination-Next", "0"), fact="`0`"),
+    twin("CLI-15", "a page without the next one", PAGES, page_number("X-Pagination-Next", ""), fact=", and no next"),
     twin("CLI-15", "a total of more than there are", PAGES, page_number("X-Pagination-Total", "99"), fact="`99`"),
     twin("CLI-15", "a total that is no number", "cron/listed", page_number("X-Pagination-Total", "many"), fact="`-1`"),
     twin("CLI-12", "one answer is not for pages", PAGE, page_header("page", "access-control-allow-origin", "null"),

@@ -144,6 +144,8 @@ TWINS = [
          reported("configurable", {"doubletext_first": "of A"}), fact='{"doubletext_first":"of A"}'),
     twin("RUN-35", "the limit is ignored", "none/limited/create/unwatched", run_status("A", "success"),
          fact="`success`"),
+    twin("RUN-35", "more steps than the limit", "none/limited/create/unwatched", bodies("final state", "main",
+         lambda state: of(state, values=of(state["values"], steps=["A/agent:1", "A/tools:1"]))), fact="2"),
     twin("RUN-34", "another node", GOTO, first_step_elsewhere, fact="the steps tools:1"),
     twin("RUN-34", "the update is lost", GOTO, messages(without("nyc")), fact="no such message"),
 ]  # fmt: skip

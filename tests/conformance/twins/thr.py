@@ -71,6 +71,8 @@ TWINS = [
     twin("THR-08", "busy after join", TOOLS, thread_status("busy", purpose="look"),
          thread_status("busy"), fact="`busy`"),
     twin("THR-09", "search does not see it", f"{TOOLS}/elsewhere", search_finds_nothing, fact="not found"),
+    twin("THR-09", "search shows another status", f"{TOOLS}/elsewhere", bodies("search threads", "busy",
+         lambda found: [of(thread, status="idle") for thread in found]), fact='`["idle"]`'),
     twin("THR-10", "idle before the successor began", TOOLS, looks_during("B", "idle"), fact="`idle`"),
     twin("THR-04", "another status", CANCELLED, thread_status("idle"), fact="`idle`"),
     twin("THR-05", "idle while another run executes", CANCELLED_PENDING, looks_during("Z", "idle"), fact="`idle`"),
