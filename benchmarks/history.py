@@ -1,8 +1,9 @@
 """The ratios of earlier runs, in `history.jsonl`: one line of JSON for each run of `python -m benchmarks`.
 
-A ratio compares two servers of the same run, so that those of different days can be compared, even of different
-machines. Each is compared with the median of the newest runs that have it: one busy run must not hide a regression, and
-a slow decline must not pass as noise.
+A ratio compares two servers of the same run, so that those of different days can be compared. On another machine it may
+differ by more than noise, because bare aiohttp gains more from a fast one than the mock does. Each is compared with the
+median of the newest runs that have it: one busy run must not hide a regression, and a slow decline must not pass as
+noise.
 """
 
 from __future__ import annotations
