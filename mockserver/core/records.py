@@ -113,14 +113,11 @@ class Thread:
     """The graphs that can run on it."""
     created_at: datetime
     updated_at: datetime
+    """Later than every earlier change on the server, so that it orders threads. Other moments are of `timeline`."""
     state_updated_at: datetime
     timeline: Timeline
     ids: IdSource
     metadata: dict[str, Any]
-    # Timestamps do not order threads: every thread has its own logical
-    # time, so two threads can change at the same moment.
-    touched: int
-    """A number that grows with every change on the server. Threads are sorted by it."""
     history: History = field(default_factory=History)
     stored: History | None = None
     """The part of `history` that clients see while a run is in flight that stores its checkpoints at its end."""

@@ -6,7 +6,7 @@ from datetime import datetime
 from typing import Any
 
 from mockserver.core.assistants import Assistants
-from mockserver.core.clock import Timeline
+from mockserver.core.clock import TICK, Timeline
 from mockserver.core.ids import IdSource
 from mockserver.core.notifier import Notifier
 from mockserver.core.policy import Policy
@@ -31,7 +31,7 @@ class Threads:
         self.assistants.clear(self.graphs)
         self._ids = IdSource(seed)
         self._timeline = Timeline()
-        self._changes = 0
+        self._changes = Timeline()
         self._notifier.notify()
 
     def set_graphs(self, graphs: Graphs) -> None:
@@ -57,10 +57,10 @@ class Threads:
             # ids on another, whatever the order of requests.
             ids=self._ids.scoped(thread_id),
             metadata=dict(metadata or {}),
-            touched=0,
         )
         self.by_id[thread_id] = thread
         self.touch(thread, moment)
+        thread.state_updated_at = thread.updated_at
         return thread
 
     def copy_thread(self, original: Thread) -> Thread:
@@ -82,10 +82,11 @@ class Threads:
         return self._ids.uuid7(moment)
 
     def touch(self, thread: Thread, moment: datetime) -> None:
-        """Record that a thread changed."""
-        self._changes += 1
-        thread.touched = self._changes
-        thread.updated_at = moment
+        """Record that a thread changed at a moment of its own timeline."""
+        # Clients sort threads by `updated_at`, so a change is later than all before it, whatever thread they were on.
+        # The thread's timeline stays as it was: what happens on one thread does not change the ids on another.
+        self._changes.now = max(self._changes.now, moment - TICK)
+        thread.updated_at = self._changes.moment()
         self._notifier.notify()
 
     def remove(self, thread: Thread) -> None:

@@ -188,12 +188,9 @@ def _matches(thread: Thread, params: ThreadSearch | ThreadCount) -> bool:
 
 
 def _sort_key(thread: Thread, field: str) -> tuple[Any, ...]:
-    if field == "thread_id":
-        return (thread.thread_id,)
-    if field == "created_at":
-        return (thread.created_at, thread.thread_id)
-    # Threads may have different clocks, so `updated_at` cannot order them. The server's count of changes can.
-    return (policy_of(thread).thread_status(thread), thread.touched) if field == "status" else (thread.touched,)
+    # The id makes the order total, so that pages neither repeat nor omit a thread.
+    value = policy_of(thread).thread_status(thread) if field == "status" else getattr(thread, field)
+    return (value, thread.thread_id)
 
 
 ROUTES: Final = (

@@ -126,6 +126,18 @@ async def test_searching(stage: Stage) -> None:
     assert await found(status="busy") == []
 
 
+async def test_the_thread_that_changed_last_has_the_latest_time(stage: Stage) -> None:
+    threads: Any = stage.client.threads
+    # The turn takes scripted seconds, and the new thread's own timeline has not seen them.
+    await stage.join(await stage.create("A", "sf"))
+    new = (await threads.create())["thread_id"]
+    for changed_last in (new, stage.thread, new):
+        await threads.update(changed_last, metadata={"changed": changed_last})
+        found = await threads.search(sort_by="updated_at")
+        assert found[0]["thread_id"] == changed_last
+        assert found[0]["updated_at"] > found[1]["updated_at"]
+
+
 async def test_copying(stage: Stage) -> None:
     await stage.join(await stage.create("A", "sf"))
     original = await stage.history()
