@@ -42,6 +42,7 @@ Purpose = Literal[
     "find run again",
     "cancel",
     "cancel many",
+    "batch",
     "delete",
     "delete again",
     "create again",

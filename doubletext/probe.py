@@ -38,13 +38,14 @@ OnCancel = Literal["stop", "linger", "swallow"]
 Work = Literal["tools", "subgraph", "parallel"]
 """The workers on the tool call: the node `tools`, a child graph, or `tools` and a second node in one superstep."""
 
-Version = Literal[1, 2, 3]
+Version = Literal[1, 2, 3, 4]
+"""Version 4 has the keys of version 3. The agent finds such a probe in the run's context, too."""
 StepEvent = Literal["enter", "token", "cancelled", "exit"]
 StepOutcome = Literal["returned", "raised", "interrupted", "cancelled"]
 
 
 class Probe(msgspec.Struct, frozen=True, forbid_unknown_fields=True, omit_defaults=True, kw_only=True):
-    """The configuration of one run, in `config.configurable.probe`.
+    """The configuration of one run, in `config.configurable.probe` or, since version 4, in `context.probe`.
 
     Raises ValueError for a value that its version does not have.
     """

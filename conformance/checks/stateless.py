@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from conformance.api import LABEL_KEY, objects
 from conformance.checks.common import status_word
 from conformance.judge.check import check
 from conformance.judge.expect import Unproven, all_facts, expect
@@ -12,6 +13,7 @@ from conformance.judge.premises import ACCEPTED_A, HELD
 from conformance.judge.turns import parts_of
 from conformance.judge.watchers import watcher
 from conformance.scenarios import moves as s
+from conformance.transcript.text import snippet
 from conformance.transcript.transcript import Left
 
 
@@ -101,6 +103,29 @@ def output_is_returned(play: Play) -> None:
         f"[{' '.join(observed)}]",
         answer.sent,
     )
+
+
+@check("STL-05")
+@all_facts
+def batch_creates_each_run(play: Play) -> None:
+    """STL-05: look for each run of a batch in its answer, and for the last step of each in the reports."""
+    batch = play.last("batch", "batch")
+    expect(batch.ok, "a 2xx answer to the batch", batch.outcome(), batch.sent)
+    shown = [run.get("metadata") for run in objects(batch.body)]
+    found = sorted(snippet(one.get(LABEL_KEY)) for one in shown if isinstance(one, dict))
+    labels = [label for move in play.scenario.moves if isinstance(move, s.Batch) for label, _ in move.runs]
+    due = [snippet(label) for label in labels]
+    expect(
+        found == due,
+        f"a list of the runs {' and '.join(due)} in the answer",
+        " ".join(found) or snippet(batch.body),
+        batch.sent,
+    )
+    for label in labels:
+        reports = play.reports(label)
+        ended = any((report.step, report.event) == ("agent:2", "exit") for report in reports)
+        reached = f"{reports[-1].step}/{reports[-1].event}" if reports else "no report"
+        expect(ended, f"run {label} of the batch to execute its last step", reached, batch.sent)
 
 
 def _expect_kept_whole(play: Play, label: str) -> None:

@@ -54,6 +54,8 @@ async def do(context: Context, move: s.Move) -> None:
             await cancel.cancel(context, move)
         case s.CancelMany(labels=labels):
             await cancel.cancel_many(context, labels)
+        case s.Batch(runs=runs):
+            await submit.create_batch(context, runs)
         case s.Together(moves=moves):
             await asyncio.gather(*(do(context, one) for one in moves))
         case s.Delete(label=label):

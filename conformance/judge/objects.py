@@ -41,6 +41,7 @@ ROUTES: Final = (
     Route("POST", r".*/runs/crons/search", "cron", many=True),
     Route("POST", rf"{_THREAD}/runs", "run"),
     Route("POST", r"(?!.*/threads/).*/runs", "run"),
+    Route("POST", r".*/runs/batch", "run", many=True),
     Route("GET", rf"{_THREAD}/runs", "run", many=True),
     Route("GET", rf"{_THREAD}/runs/(?P<run_id>[^/]+)", "run"),
 )

@@ -491,7 +491,7 @@ class Play:
             failed = any(reading.status == "error" for reading in self.readings(submit.label))
             version = submit.probe_version
             if version > known_version and failed and not self.reports(submit.label):
-                known = "version 1 only" if version == 2 else "versions 1 and 2 only"
+                known = "version 1 only" if version == 2 else f"versions 1 to {version - 1} only"
                 return (
                     f"run {submit.label} has a probe of version {version} and failed before its first step. "
                     f"The deployed probe agent supports {known}. Deploy a newer one, or declare the scenario "

@@ -129,11 +129,18 @@ def _quoted(value: object, ids: Mapping[str, str]) -> str:
 def _without_witness(body: Any) -> Any:
     """Return the body of a request that creates a run, without the URL of the witness, which no longer listens."""
     match body:
-        case {"config": {"configurable": {"probe": {"witness": _} as probe} as configurable} as config}:
-            silent = {key: value for key, value in probe.items() if key != "witness"}
-            return {**body, "config": {**config, "configurable": {**configurable, "probe": silent}}}
+        case {"config": {"configurable": {"probe": {"witness": _}} as configurable} as config}:
+            return {**body, "config": {**config, "configurable": _silent(configurable)}}
+        case {"context": {"probe": {"witness": _}} as context}:
+            return {**body, "context": _silent(context)}
+        case [*orders]:
+            return [_without_witness(order) for order in orders]
         case _:
             return body
+
+
+def _silent(given: dict[str, Any]) -> dict[str, Any]:
+    return {**given, "probe": {key: value for key, value in given["probe"].items() if key != "witness"}}
 
 
 def repeating(exchange: Exchange, url: str) -> str:

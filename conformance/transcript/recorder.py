@@ -162,7 +162,9 @@ class RecordingTransport(httpx.AsyncBaseTransport):
     async def handle_async_request(self, request: httpx.Request) -> httpx.Response:
         """Send and record a request, and return its response. Faults are recorded and raised again."""
         # Plain bytes make `MAX_BODY` exact, and rule out answers that expand without bound ("zip bombs").
-        request.headers["accept-encoding"] = "identity"
+        # Only a scenario that is about compression accepts gzip, and nothing else. The client's own default names several.
+        if request.headers.get("accept-encoding") != "gzip":
+            request.headers["accept-encoding"] = "identity"
         exchange = self._recorder.next_exchange()
         self._record_request(exchange, request)
         wanted = "answer"
@@ -196,7 +198,9 @@ class RecordingTransport(httpx.AsyncBaseTransport):
         kept = [
             (name, value)
             for name, value in request.headers.multi_items()
-            if name.lower() in KEPT_REQUEST_HEADERS or recorder.redactor.is_secret(name)
+            if name.lower() in KEPT_REQUEST_HEADERS
+            or (name.lower(), value) == ("accept-encoding", "gzip")
+            or recorder.redactor.is_secret(name)
         ]
         path = recorder.redactor.text(request.url.raw_path.decode("ascii", "replace"))
         recorder.add(
@@ -221,7 +225,7 @@ class RecordingTransport(httpx.AsyncBaseTransport):
         # Before the headers and the body are recorded: both may contain the cookie.
         for cookie in headers.get_list("set-cookie"):
             self._recorder.redactor.learn_cookie(cookie)
-        recorded = self._recorder.redactor.headers(headers.multi_items())
+        recorded = self._recorder.redactor.headers(response.headers.multi_items())
         if "text/event-stream" in content_type and response.status_code < 300:
             self._recorder.add(
                 Response, exchange=exchange, status=response.status_code, headers=recorded, streamed=True

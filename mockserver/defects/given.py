@@ -168,3 +168,42 @@ class ExitStoresAtOnce(_Reordered):
 
     def changed(self, body: Json) -> Json | None:
         return {**body, "durability": "async"} if body.get("durability") == "exit" else None
+
+
+class ContextLost(_Reordered):
+    """The `context` of a run does not reach its agent."""
+
+    id = "D288"
+    rule = "RUN-36"
+    seen = ()
+    client = "The agent works without the user's settings, as if none were sent."
+
+    def changed(self, body: Json) -> Json | None:
+        return _without(body, "context") if body.get("context") else None
+
+
+class CheckpointIdIgnored(_Reordered):
+    """The `checkpoint_id` of a run is ignored, so that it continues at the end of the thread."""
+
+    id = "D289"
+    rule = "CHK-36"
+    seen = ()
+    client = "A run from an older point of the conversation does nothing, and ends `success`."
+
+    def changed(self, body: Json) -> Json | None:
+        return _without(body, "checkpoint_id") if body.get("checkpoint_id") else None
+
+
+class BatchCreatesOne(Defect):
+    """Of a batch of runs only the first is created."""
+
+    id = "D290"
+    rule = "STL-05"
+    seen = ()
+    client = "The other runs of a batch are never executed, and nothing says so."
+
+    async def answer(self, request: web.Request, handler: Handler) -> web.StreamResponse:
+        orders = await json_body(request) if matches(request, "POST", "/runs/batch") else None
+        if isinstance(orders, list) and len(orders) > 1 and self.strikes():
+            request = with_body(request, orders[:1])
+        return await super().answer(request, handler)

@@ -61,7 +61,7 @@ def test_a_probe_agent_of_version_2_is_reported_where_version_3_is_needed(plays:
     play = Play(edited(found, drop_reports("B"), run_status("B", "error")))
     verdict = judge(BOOK.get("HIL-14"), play, NOTHING_DECLARED)
     assert verdict.word == "INCONCLUSIVE"
-    assert "The deployed probe agent supports versions 1 and 2 only" in verdict.reason
+    assert "The deployed probe agent supports versions 1 to 2 only" in verdict.reason
 
 
 def _refused(status: int) -> Edit:

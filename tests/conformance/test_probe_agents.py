@@ -401,6 +401,28 @@ async def test_showing_needs_version_3(thread: Thread) -> None:
         await thread.say("weather in sf", probe_for("A", version=2, show=True))
 
 
+# --- version 4: the probe in the context ---------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("older", [None, probe_for("older")])
+async def test_the_probe_of_the_context_counts(thread: Thread, witness: Witness, older: object) -> None:
+    given = {
+        "probe": probe_for("B", version=4, show=True, witness=witness.url),
+        "doubletext_of": ["B", None],
+        "secret": "x",
+    }
+    await thread.start("weather in sf", older, context=given).ended()
+    assert witness.events == played("B", *FULL_TURN)
+    assert witness.reports[0]["configurable"] == {"doubletext_of": ["B", None]}
+    assert await thread.steps() == ["B/agent:1", "B/tools:1", "B/agent:2"]
+
+
+async def test_a_context_without_a_probe_changes_nothing(thread: Thread, witness: Witness) -> None:
+    probe = probe_for(version=3, show=True, witness=witness.url)
+    await thread.start("good morning", probe, context={"doubletext_of": "B"}).ended()
+    assert witness.reports[0]["configurable"] == {}
+
+
 # --- version 2: a child graph, and two steps in one superstep ------------------------------------------------
 
 

@@ -15,6 +15,7 @@ from typing import Annotated, Any, TypedDict
 from langchain_core.messages import AIMessage, AIMessageChunk, ToolCall, ToolMessage, message_chunk_to_message
 from langchain_core.runnables import RunnableConfig
 from langgraph.graph import END, START, MessagesState, StateGraph
+from langgraph.runtime import get_runtime
 
 # A server loads this file by its path. Without this line it would not find the package beside it in a copied folder.
 sys.path.insert(0, str(Path(__file__).parent))
@@ -121,9 +122,17 @@ async def _nothing(step: Step) -> None:
 
 def _begin(node: str, visit: int, config: RunnableConfig) -> Step:
     """Return the step for this visit of `node`. Raises `ProbeConfigError` for a wrong probe."""
+    given = _given(config)
+    run_id = given.get("run_id")
+    return Step(f"{node}:{visit}", read_probe(given), None if run_id is None else str(run_id), given)
+
+
+def _given(config: RunnableConfig) -> dict[str, Any]:
+    """Return what the run was given: its configurable and, if the probe is there, its context."""
     configurable = config.get("configurable", {})
-    run_id = configurable.get("run_id")
-    return Step(f"{node}:{visit}", read_probe(configurable), None if run_id is None else str(run_id), configurable)
+    context: Any = get_runtime().context
+    # The context first: some servers keep the configurable of a thread's earlier runs.
+    return {**configurable, **context} if isinstance(context, dict) and "probe" in context else configurable
 
 
 def _open_call(state: State) -> ToolCall:
@@ -144,7 +153,7 @@ def _after_agent(state: State, config: RunnableConfig) -> str | list[str]:
     last = state["messages"][-1]
     if not (isinstance(last, AIMessage) and last.tool_calls):
         return END
-    probe = read_probe(config.get("configurable", {}))
+    probe = read_probe(_given(config))
     match "tools" if probe is None else probe.work:
         case "subgraph":
             return "research"

@@ -46,9 +46,21 @@ def run_without_input_continues_from_a_checkpoint(play: Play) -> None:
 
     That is the checkpoint of run A's first step, of a thread on which run A had finished.
     """
+    _expect_continued(play, "checkpoint")
+
+
+@check("CHK-36")
+@all_facts
+def run_continues_from_an_id(play: Play) -> None:
+    """CHK-36: compare run B's steps and the state as CHK-30 does, for a checkpoint that B names by its id alone."""
+    _expect_continued(play, "checkpoint_id")
+
+
+def _expect_continued(play: Play, field: str) -> None:
+    """Raise Broken unless run B continued from the checkpoint in this field of its request."""
     submission = play.submission("B")
     # The driver takes the checkpoint from the history. Without it, B was sent without anything to continue.
-    if not isinstance(submission.request.body, dict) or "checkpoint" not in submission.request.body:
+    if not isinstance(submission.request.body, dict) or field not in submission.request.body:
         raise Unproven("the history had no checkpoint of run A's first step to continue from", submission.sent)
     expect_accepted(play, "B")
     steps = [trace.step for trace in play.steps("B")]

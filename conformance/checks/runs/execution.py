@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from conformance.api import IN_FLIGHT, LAG, TERMINAL
-from conformance.checks.common import expect_end, expect_no_step_after, shows_execution, status_word
+from conformance.checks.common import expect_accepted, expect_end, expect_no_step_after, shows_execution, status_word
 from conformance.judge.check import check
 from conformance.judge.expect import Broken, Inapplicable, Unproven, all_facts, expect
 from conformance.judge.overlap import was_executing
@@ -242,6 +242,27 @@ def agent_sees_its_configurable(play: Play) -> None:
             )
     if not judged:
         raise Unproven(NO_VERSION_3)
+
+
+@check("RUN-36", premises=())
+@all_facts
+def agent_gets_its_context(play: Play) -> None:
+    """RUN-36: compare what run B's agent reported of the `context` with the one in the run's request."""
+    expect_accepted(play, "B")
+    submit, sent = play.scenario.submit("B"), play.submission("B").sent
+    due = f"the agent of run B to get the `context` of its run: {snippet(submit.configurable)}"
+    entered = [report for report in play.reports("B") if report.event == "enter"]
+    for report in entered:
+        expect(same_json(report.configurable, submit.configurable), due, snippet(report.configurable), sent, report.seq)
+    if not entered:
+        # The probe is in the context, too. Without it the agent executes the run, and reports nothing.
+        values = play.state().get("values")
+        steps = values.get("steps") if isinstance(values, dict) else None
+        without = [step for step in steps if str(step).startswith("run/")] if isinstance(steps, list) else []
+        if not without:
+            raise Unproven("run B reported no step, and the state has none of a run without a probe", sent)
+        what = f"the steps {' '.join(without)} of a run without a context"
+        raise Broken(due, what, sent, play.last("final state", s.MAIN).sent)
 
 
 @check("RUN-34")

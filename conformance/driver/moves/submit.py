@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from typing import Any, assert_never
 
 import msgspec
@@ -66,10 +66,9 @@ def run_request(context: Context, move: s.Submit) -> dict[str, Any]:
         work=move.work,
         show=move.show,
     )
-    body: dict[str, Any] = {
-        **({} if context.probe == "none" else {"config": to_config(probe)}),
-        "metadata": {LABEL_KEY: move.label},
-    }
+    given = ({} if context.probe == "none" else to_config(probe)["configurable"]) | move.configurable
+    body: dict[str, Any] = {"context": given} if move.by_context else {"config": {"configurable": given}}
+    body = {**(body if given else {}), "metadata": {LABEL_KEY: move.label}}
     if move.continues:
         pass  # the official client sends no `input` that is null
     elif move.goto is not None:
@@ -81,9 +80,6 @@ def run_request(context: Context, move: s.Submit) -> dict[str, Any]:
         answer = GO_ON if move.resume_value is None else move.resume_value
         answered = _questions(context)[: 1 if move.partly else None]
         body["command"] = {"resume": dict.fromkeys(answered, answer) if move.by_id else answer}
-    if move.configurable:
-        config = body.setdefault("config", {"configurable": {}})
-        config["configurable"] = {**config["configurable"], **move.configurable}
     if move.recursion_limit is not None:
         body["config"] = {**body.get("config", {}), "recursion_limit": move.recursion_limit}
     at = None if move.from_step is None else _checkpoint_after(context, move.from_step)
@@ -97,13 +93,28 @@ def run_request(context: Context, move: s.Submit) -> dict[str, Any]:
         "on_disconnect": move.on_disconnect,
         "interrupt_before": s.nodes(move.stop_before),
         "interrupt_after": s.nodes(move.stop_after),
-        "checkpoint": at and _checkpoint(at),
+        "checkpoint_id" if move.checkpoint_by_id else "checkpoint": at
+        and (at if move.checkpoint_by_id else _checkpoint(at)),
+        "headers": {"accept-encoding": "gzip"} if move.gzip else None,
         "after_seconds": move.after_seconds,
         "if_not_exists": move.if_not_exists,
         "on_completion": move.on_completion,
         "webhook": move.webhook and webhook_url(context.witness_url, move.label, fails=move.webhook == "failing"),
     }
     return body | {name: value for name, value in optional.items() if value is not None}
+
+
+async def create_batch(context: Context, runs: Iterable[tuple[str, str]]) -> None:
+    """Create runs without a thread in one request, and store the ids that its answer shows."""
+    submits = [s.Submit(label=label, text=text) for label, text in runs]
+    orders: Any = [{"assistant_id": context.assistant, **run_request(context, submit)} for submit in submits]
+    await context.http.call("batch", "batch", context.http.client.runs.create_batch(orders))
+    for run in objects(context.http.body("batch", "batch")):
+        metadata = run.get("metadata")
+        label = metadata.get(LABEL_KEY) if isinstance(metadata, dict) else None
+        if isinstance(label, str) and isinstance(run.get("run_id"), str):
+            # Without its thread, which is deleted with the run, so that nothing polls its status.
+            context.run_ids[label], context.thread_of[label] = run["run_id"], None
 
 
 async def update_state(context: Context, move: s.UpdateState) -> None:

@@ -318,6 +318,15 @@ def _undisturbed() -> Iterator[Scenario]:
                 *finish,
             ),
         )
+    yield Scenario(
+        id="none/during-tools/stream/streamed/gzip",
+        about="A's own client, which accepts gzip, reads its stream.",
+        moves=(
+            *held_first(IN_TOOLS, endpoint="stream", stream_mode=BOTH, gzip=True),
+            AwaitEvent(name="A", event="updates"),
+            *finish,
+        ),
+    )
     yield from _rarer_modes(finish)
     yield Scenario(
         id="none/finished/create/unwatched/other-origin",

@@ -72,6 +72,7 @@ def scenarios() -> Iterator[Scenario]:
     yield from _stopping()
     yield _updated()
     yield _time_travel()
+    yield _continued_by_id()
     yield _updated_as_node()
     yield _thread_changed()
     yield _thread_copied()
@@ -80,6 +81,7 @@ def scenarios() -> Iterator[Scenario]:
     yield _message_ids()
     yield _limited()
     yield from _configured()
+    yield _by_context()
     yield Scenario(
         id="none/delayed/create/unwatched",
         about="A is created with `after_seconds` on an idle thread.",
@@ -185,6 +187,20 @@ def _configured() -> Iterator[Scenario]:
         )
 
 
+def _by_context() -> Scenario:
+    # A shows that the agent knows where to look, so that B's probe can only be missing if the deployment lost it.
+    return Scenario(
+        id="none/finished/create/unwatched/context",
+        about="When A has finished, B has a `context` in place of a configurable, and its agent reports it.",
+        moves=(
+            Submit(label="A", text=SF, contract=4),
+            AwaitEnd(label="A"),
+            Submit(label="B", text=NYC, by_context=True, show=True, configurable={"doubletext_of": ["B", 2.5, None]}),
+            AwaitEnd(label="B"),
+        ),
+    )
+
+
 def _updated() -> Scenario:
     return Scenario(
         id="none/finished/create/unwatched/update",
@@ -194,6 +210,20 @@ def _updated() -> Scenario:
             AwaitEnd(label="A"),
             ReadState(),
             UpdateState(text="an update between two runs"),
+        ),
+    )
+
+
+def _continued_by_id() -> Scenario:
+    return Scenario(
+        id="none/finished/create/unwatched/checkpoint-id",
+        about="When A has finished, B continues from the checkpoint of A's first step, which it names by its id alone.",
+        moves=(
+            Submit(label="A", text=SF),
+            AwaitEnd(label="A"),
+            ReadState(),
+            Submit(label="B", text=SF, from_step="A/agent:1", checkpoint_by_id=True, continues=True),
+            AwaitEnd(label="B"),
         ),
     )
 

@@ -16,6 +16,7 @@ from conformance.scenarios.moves import (
     AwaitGone,
     AwaitPoint,
     AwaitStopped,
+    Batch,
     Cancel,
     Endpoint,
     Leave,
@@ -91,6 +92,14 @@ def scenarios() -> Iterator[Scenario]:
             AwaitStopped(label="A"),
             AwaitEnd(label="A"),
             AwaitGone(label="A"),
+        ),
+    )
+    yield Scenario(
+        id="stateless/batch",
+        about="A and B are created without a thread, in one request.",
+        moves=(
+            Batch(runs=(("A", SF), ("B", NYC))),
+            *(AwaitPoint(label=label, point="agent:2/exit") for label in ("A", "B")),
         ),
     )
     for sent in ("cancel", "continue"):

@@ -34,7 +34,7 @@ from conformance.scenarios.moves.names import (
     thread_of,
 )
 from conformance.scenarios.moves.reads import ListRuns, Look, Query, ReadChild, ReadState, SearchThreads
-from conformance.scenarios.moves.runs import Ask, Cancel, CancelMany, Delete, Submit
+from conformance.scenarios.moves.runs import Ask, Batch, Cancel, CancelMany, Delete, Submit
 from conformance.scenarios.moves.threads import ChangeThread, CopyThread, CreateAgain, CreateTogether, UpdateState
 from conformance.scenarios.moves.waits import (
     AwaitEnd,
@@ -71,6 +71,7 @@ __all__ = [
     "AwaitStopped",
     "AwaitSuperseded",
     "AwaitWebhook",
+    "Batch",
     "Browse",
     "Cancel",
     "CancelMany",
@@ -143,6 +144,7 @@ Move = (
     | AwaitWebhook
     | Cancel
     | CancelMany
+    | Batch
     | Together
     | Delete
     | CreateAgain

@@ -75,11 +75,17 @@ class Submit(Kind, frozen=True, kw_only=True, tag="submit", omit_defaults=True):
     subgraphs: bool = False
     on_disconnect: Literal["cancel", "continue"] | None = None
 
+    gzip: bool = False
+    """The client accepts an answer in gzip, as browsers and SDKs do. No other request of the suite does."""
+
     reads: bool = True
     """False if the client that created the run reads the first event of its stream, and no more until a `ReadOn`."""
 
     from_step: str | None = None
     """Continue from the checkpoint at which this was the newest entry of `steps`, in the history that was read last."""
+
+    checkpoint_by_id: bool = False
+    """The checkpoint is named by the field `checkpoint_id`, as the clients of the SDKs may, and not by `checkpoint`."""
 
     continues: bool = False
     """The request has no input and no command, so that the run continues with what is next at the checkpoint.
@@ -107,10 +113,17 @@ class Submit(Kind, frozen=True, kw_only=True, tag="submit", omit_defaults=True):
     configurable: dict[str, Any] = msgspec.field(default_factory=dict)
     """Further entries of the run's configurable. The agent shows those whose names begin with `doubletext_`."""
 
+    by_context: bool = False
+    """The probe and the further entries are sent in the run's `context`, and there is no configurable."""
+
+    contract: Version = 1
+    """The version of the probe contract that the agent must know, even if the run needs less."""
+
     @property
     def probe_version(self) -> Version:
         """The lowest version of the probe contract that suffices, so that older agents can play most scenarios."""
-        return 3 if self.show else 1 if self.work == "tools" else 2
+        needed: Version = 4 if self.by_context else 3 if self.show else 1 if self.work == "tools" else 2
+        return max(needed, self.contract)
 
     @property
     def steered(self) -> bool:
@@ -133,7 +146,8 @@ class Submit(Kind, frozen=True, kw_only=True, tag="submit", omit_defaults=True):
             "only the first question" if self.partly else None,
             setting("resume", self.resume_value),
             setting("the message's id", self.message_id),
-            setting("configurable", self.configurable or None),
+            setting("context" if self.by_context else "configurable", self.configurable or None),
+            f"needs version {self.contract} of the probe contract" if self.contract > 1 else None,
             "the agent reports what it was given" if self.show else None,
             setting("interrupt_before", nodes(self.stop_before)),
             setting("interrupt_after", nodes(self.stop_after)),
@@ -142,8 +156,9 @@ class Submit(Kind, frozen=True, kw_only=True, tag="submit", omit_defaults=True):
             setting("stream_resumable", self.resumable or None),
             setting("stream_subgraphs", self.subgraphs or None),
             setting("on_disconnect", self.on_disconnect),
+            "accepts gzip" * self.gzip,
             None if self.reads else "its client stops reading after the first event",
-            self.from_step and f"from the checkpoint of {self.from_step}",
+            self.from_step and f"from the checkpoint of {self.from_step}" + ", by its id" * self.checkpoint_by_id,
             "without input" * self.continues,
             self.goto and f"a command that adds the text and goes to {self.goto}",
             setting("recursion_limit", self.recursion_limit),
@@ -203,6 +218,17 @@ class CancelMany(Kind, frozen=True, kw_only=True, tag="cancel-many"):
 
     def may_end(self, label: str, thread: str, *, cancels_on_disconnect: bool) -> bool:
         return label in self.labels
+
+
+class Batch(Kind, frozen=True, kw_only=True, tag="batch"):
+    """Create several runs without a thread in one request. Their labels and texts are pairs."""
+
+    traits = Traits(passive=False, quiet=False, may_end=False, changes="batch", by_hand=False)
+
+    runs: tuple[tuple[str, str], ...]
+
+    def describe(self) -> str:
+        return f"create runs {' and '.join(label for label, _ in self.runs)} in one request"
 
 
 class Delete(Kind, frozen=True, kw_only=True, tag="delete", omit_defaults=True):

@@ -119,7 +119,9 @@ class Thread(ABC):
     """A new thread of an agent's graph. A probe that is None is left out of the run's configuration."""
 
     @abstractmethod
-    def start(self, text: str, probe: object = None, *, run_id: str | None = None) -> Run: ...
+    def start(
+        self, text: str, probe: object = None, *, run_id: str | None = None, context: dict[str, Any] | None = None
+    ) -> Run: ...
 
     @abstractmethod
     async def resume(self, value: object, probe: object) -> None: ...

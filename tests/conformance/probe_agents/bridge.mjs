@@ -41,7 +41,8 @@ Step.prototype.take = async function (seconds) {
 };
 
 const actions = {
-  say: ({ text, ...fields }) => graph.invoke(saying(text), configured(fields)).then(() => null),
+  say: ({ text, context, ...fields }) =>
+    graph.invoke(saying(text), { ...configured(fields), context }).then(() => null),
   resume: ({ value, ...fields }) => graph.invoke(new Command({ resume: value }), configured(fields)).then(() => null),
   stream: async ({ id, text, mode, ...fields }) => {
     const parts = await graph.stream(saying(text), { ...configured({ id, ...fields }), streamMode: mode });

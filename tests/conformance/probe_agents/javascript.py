@@ -116,8 +116,12 @@ class JavaScriptThread(Thread):
         self._bridge = bridge
         self._thread = str(uuid4())
 
-    def start(self, text: str, probe: object = None, *, run_id: str | None = None) -> JavaScriptRun:
-        return self._bridge.begin("say", thread=self._thread, text=text, probe=probe, run_id=run_id)
+    def start(
+        self, text: str, probe: object = None, *, run_id: str | None = None, context: dict[str, Any] | None = None
+    ) -> JavaScriptRun:
+        return self._bridge.begin(
+            "say", thread=self._thread, text=text, probe=probe, run_id=run_id, context=context or {}
+        )
 
     async def resume(self, value: object, probe: object) -> None:
         await self._bridge.ask("resume", thread=self._thread, value=value, probe=probe)

@@ -117,8 +117,11 @@ class PythonThread(Thread):
         self._graph = graph.copy({"checkpointer": InMemorySaver()})
         self._thread_id = str(uuid4())
 
-    def start(self, text: str, probe: object = None, *, run_id: str | None = None) -> PythonRun:
-        return PythonRun(self._graph.ainvoke(_saying(text), self._config(probe=probe, run_id=run_id)))
+    def start(
+        self, text: str, probe: object = None, *, run_id: str | None = None, context: dict[str, Any] | None = None
+    ) -> PythonRun:
+        config = self._config(probe=probe, run_id=run_id)
+        return PythonRun(self._graph.ainvoke(_saying(text), config, context=context))
 
     async def resume(self, value: object, probe: object) -> None:
         await PythonRun(self._graph.ainvoke(Command(resume=value), self._config(probe=probe))).ended()

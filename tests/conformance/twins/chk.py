@@ -121,6 +121,8 @@ TWINS = [
     twin("CHK-28", "a node is left", TOOLS, bodies("final state", "main", lambda b: of(b, next=["agent"])),
          fact='["agent"]'),
     twin("CHK-30", "the graph is entered at its start", TRAVELLED, begins_anew("B"), fact="agent:1"),
+    twin("CHK-36", "nothing is executed", "none/finished/create/unwatched/checkpoint-id", drop_reports("B"),
+         fact="no step"),
     twin("CHK-30", "refused", TRAVELLED, status_code("submit", "B", 422), fact="HTTP 422"),
     twin("CHK-30", "nothing is executed", TRAVELLED, drop_reports("B"), fact="no step"),
     twin("CHK-30", "the steps behind the checkpoint stay", TRAVELLED,

@@ -20,6 +20,7 @@ from tests.conformance.twins.edits import (
     append_final_look,
     begins_at_once,
     drop_header,
+    drop_reports,
     late_report,
     of,
     pending_all_the_time,
@@ -48,6 +49,13 @@ def still_running_after_the_join(raw: Json) -> None:
 
 
 GOTO = "none/finished/create/unwatched/goto"
+CONTEXT = "none/finished/create/unwatched/context"
+
+
+def without_probe(state: Json) -> Json:
+    """Return a state in which run B had no probe."""
+    values = state["values"]
+    return of(state, values=of(values, steps=[step.replace("B/", "run/") for step in values["steps"]]))
 
 
 def first_step_elsewhere(raw: Json) -> None:
@@ -146,6 +154,10 @@ TWINS = [
          fact="`success`"),
     twin("RUN-35", "more steps than the limit", "none/limited/create/unwatched", bodies("final state", "main",
          lambda state: of(state, values=of(state["values"], steps=["A/agent:1", "A/tools:1"]))), fact="2"),
+    twin("RUN-36", "refused", CONTEXT, status_code("submit", "B", 422), fact="HTTP 422"),
+    twin("RUN-36", "another value", CONTEXT, reported("configurable", {"doubletext_of": "B"}), fact='"B"'),
+    twin("RUN-36", "the agent works without it", CONTEXT, drop_reports("B"),
+         bodies("final state", "main", without_probe), fact="run/agent:1"),
     twin("RUN-34", "another node", GOTO, first_step_elsewhere, fact="the steps tools:1"),
     twin("RUN-34", "the update is lost", GOTO, messages(without("nyc")), fact="no such message"),
 ]  # fmt: skip

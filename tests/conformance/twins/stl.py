@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from conformance.api import Purpose
 from tests.conformance.plays import Edit, Json, bodies, run_status, status_code
-from tests.conformance.twins.edits import late_report, of, twin
+from tests.conformance.twins.edits import drop_reports, late_report, of, twin
 
 TWO = "stateless/two-at-once"
 KEPT = "stateless/create-kept"
@@ -41,5 +41,9 @@ TWINS = [
          late_report("A", "agent:2", "cancelled"), fact="a step of run A was cancelled"),
     twin("STL-04", "wait tells half of it", "stateless/wait",
          bodies("submit", "A", lambda b: of(b, messages=b["messages"][:2])), fact="[A.human A.call]"),
+    twin("STL-05", "refused", "stateless/batch", status_code("batch", "batch", 404), fact="HTTP 404"),
+    twin("STL-05", "one run", "stateless/batch", bodies("batch", "batch", lambda runs: runs[:1]), fact="A"),
+    twin("STL-05", "one run twice", "stateless/batch", bodies("batch", "batch", lambda runs: runs[:1] * 2), fact="A A"),
+    twin("STL-05", "one run is never executed", "stateless/batch", drop_reports("B"), fact="no report"),
     twin("STL-04", "the stream ends with its beginning", "stateless/stream", last_values, fact="[A.human]"),
 ]  # fmt: skip

@@ -98,8 +98,14 @@ async function report(node, visit, config) {
 
 /** Return the step for this visit of `node`. Throws `ProbeConfigError` for a wrong probe. */
 function begin(node, visit, config) {
-  const configurable = config.configurable ?? {};
-  return new Step(`${node}:${visit}`, readProbe(configurable), configurable.run_id ?? null, config.signal, configurable);
+  const found = given(config);
+  return new Step(`${node}:${visit}`, readProbe(found), found.run_id ?? null, config.signal, found);
+}
+
+/** Return what the run was given: its configurable and, if the probe is there, its context. */
+function given({ configurable, context }) {
+  // The context first: some servers keep the configurable of a thread's earlier runs.
+  return context?.probe === undefined ? (configurable ?? {}) : { ...configurable, ...context };
 }
 
 /** Return the tool call of the last message. */
@@ -115,7 +121,7 @@ function result(state) {
 /** Return the nodes that work on the agent's tool call, as the probe states, or the end if there is no call. */
 function afterAgent(state, config) {
   if (!state.messages.at(-1).tool_calls?.length) return END;
-  const { work } = readProbe(config.configurable ?? {}) ?? { work: "tools" };
+  const { work } = readProbe(given(config)) ?? { work: "tools" };
   return { tools: "tools", subgraph: "research", parallel: ["tools", "audit"] }[work];
 }
 

@@ -1,5 +1,5 @@
 /**
- * The configuration of one run in `config.configurable.probe`: a parser for the table of the contract.
+ * The configuration of one run in `config.configurable.probe`, or in its context: a parser for the contract's table.
  *
  * Every key is checked, although the suite only sends valid probes. A server that changes a run's config on the way
  * would otherwise show as a verdict about double texting.
@@ -17,7 +17,7 @@ export class ProbeConfigError extends Error {
 
 /** The parser and the default of each key. A key without a default is required. */
 const KEYS = {
-  version: { read: oneOf(1, 2, 3) },
+  version: { read: oneOf(1, 2, 3, 4) },
   label: { read: matching(LABEL) },
   witness: { read: textOrNull, otherwise: null },
   hold: { read: holds, otherwise: {} },

@@ -1,4 +1,4 @@
-"""The configuration of one run in `config.configurable.probe`: the table of the contract as a type and a parser.
+"""The configuration of one run in `config.configurable.probe`, or in its context: the contract's table as a parser.
 
 Every key is checked, although the suite only sends valid probes. A server that changes a run's config on the way would
 otherwise show as a verdict about double texting.
@@ -31,7 +31,7 @@ class ProbeConfigError(ValueError):
 class Probe:
     """The configuration of one run. CONTRACT.md defines the keys. Holds are in seconds."""
 
-    version: Literal[1, 2, 3]
+    version: Literal[1, 2, 3, 4]
     label: str
     witness: str | None
     hold: dict[str, float]
@@ -89,7 +89,7 @@ def shown_configurable(configurable: dict[str, Any]) -> dict[str, Any]:
     return {name: value for name, value in configurable.items() if name.startswith("doubletext_")}
 
 
-def _version(key: str, value: object) -> Literal[1, 2, 3]:
+def _version(key: str, value: object) -> Literal[1, 2, 3, 4]:
     # By type, because True == 1 in Python, but `true` is not a version.
     if type(value) is int:
         if value == 1:
@@ -98,7 +98,9 @@ def _version(key: str, value: object) -> Literal[1, 2, 3]:
             return 2
         if value == 3:
             return 3
-    raise _error(key, "1, 2 or 3", value)
+        if value == 4:
+            return 4
+    raise _error(key, "1, 2, 3 or 4", value)
 
 
 def _flag(key: str, value: object) -> bool:
