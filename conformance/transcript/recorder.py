@@ -162,7 +162,7 @@ class RecordingTransport(httpx.AsyncBaseTransport):
     async def handle_async_request(self, request: httpx.Request) -> httpx.Response:
         """Send and record a request, and return its response. Faults are recorded and raised again."""
         # Plain bytes make `MAX_BODY` exact, and rule out answers that expand without bound ("zip bombs").
-        # Only a scenario that is about compression accepts gzip, and nothing else. The client's own default names several.
+        # A scenario about compression accepts gzip and nothing else. The client's own default names several encodings.
         if request.headers.get("accept-encoding") != "gzip":
             request.headers["accept-encoding"] = "identity"
         exchange = self._recorder.next_exchange()

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-from contextvars import ContextVar
 
 from aiohttp import web
 
@@ -127,31 +126,6 @@ class WaitAnswersEarly(Defect):
         at_once = asyncio.Event()
         at_once.set()
         return at_once
-
-
-_ACCEPTS_GZIP: ContextVar[bool] = ContextVar("_ACCEPTS_GZIP", default=False)
-"""True while the request of a client that accepts gzip is handled."""
-
-
-class CompressedStreamBuffered(Defect):
-    """The stream to a client that accepts gzip sends nothing before the run has ended."""
-
-    id = "D291"
-    rule = "STR-31"
-    seen = ()
-    client = "A browser shows nothing until the answer is complete, and cURL shows every event at once."
-
-    async def answer(self, request: web.Request, handler: Handler) -> web.StreamResponse:
-        token = _ACCEPTS_GZIP.set("gzip" in request.headers.get("Accept-Encoding", ""))
-        try:
-            return await super().answer(request, handler)
-        finally:
-            _ACCEPTS_GZIP.reset(token)
-
-    async def before_sending(self, run: Run) -> None:
-        if _ACCEPTS_GZIP.get() and self.strikes(run):
-            await run.ended.wait()
-        await super().before_sending(run)
 
 
 class RunNotNamed(Defect):

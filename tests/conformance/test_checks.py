@@ -82,6 +82,18 @@ def test_a_conflict_is_no_refusal_of_a_webhook(status: int, blamed: bool, plays:
     assert ("accepts no webhook" in verdict.reason) is blamed
 
 
+def test_a_filter_by_what_no_entry_shows_is_not_judged(plays: dict[str, Transcript]) -> None:
+    def hide_source(raw: Json) -> None:
+        for purpose in ("mid history", "list history"):
+            for _, response in requests(raw, purpose, "main"):
+                for entry in response["body"]:
+                    entry["metadata"].pop("source")
+
+    play = Play(edited(plays["none/finished/create/unwatched/history"], hide_source))
+    verdict = judge(BOOK.get("CHK-23"), play, NOTHING_DECLARED)
+    assert (verdict.word, verdict.reason) == ("INCONCLUSIVE", "no entry of the history shows source in its metadata")
+
+
 def test_every_requirement_has_a_broken_twin() -> None:
     # With a twin for each requirement, a check that only returns cannot pass. For a MUST and a SHOULD its verdict would
     # be PASS, where `test_a_broken_twin_is_found` expects FAIL or WARN. For a freedom it would report none, where

@@ -178,7 +178,7 @@ async def test_an_input_that_the_graph_cannot_take_fails_the_run_without_a_trace
 @pytest.mark.parametrize(
     ("probe", "named"),
     [
-        ({"version": 4, "label": "A"}, "version"),
+        ({"version": 5, "label": "A"}, "version"),
         ({"version": 1, "label": "A", "work": "subgraph"}, "work"),
         ({"version": 1}, "label"),
         ({"version": 1, "label": "A B"}, "label"),

@@ -427,10 +427,16 @@ def _step(checkpoint: Checkpoint) -> int | None:
 def _expect_parts(play: Play, about: Callable[[dict[str, Any]], bool]) -> None:
     """Raise Broken unless every history whose options `about` accepts is that part of the whole history."""
     whole, judged = play.history("mid"), 0
+    # What no entry shows cannot be compared. A filter by it may find entries all the same.
+    shown = {name for one in whole if isinstance(one.raw.get("metadata"), dict) for name in one.raw["metadata"]}
+    hidden: set[str] = set()
     for exchange, options in queries(play, "list history"):
         if not about(options):
             continue
         judged += 1
+        if more := set(options.get("metadata") or ()) - shown:
+            hidden |= more
+            continue
         before = options.get("before")
         before = before.get("checkpoint_id") if isinstance(before, dict) else before
         ids = [checkpoint.id for checkpoint in whole]
@@ -446,6 +452,8 @@ def _expect_parts(play: Play, about: Callable[[dict[str, Any]], bool]) -> None:
             exchange.sent,
             play.last("mid history", s.MAIN).sent,
         )
+    if hidden:
+        raise Unproven(f"no entry of the history shows {' or '.join(sorted(hidden))} in its metadata")
     if not judged:
         raise Unproven("the driver did not read a part of the history in this way")
 
