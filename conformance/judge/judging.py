@@ -19,6 +19,9 @@ Word = Literal["PASS", "FAIL", "WARN", "INCONCLUSIVE", "NOT-APPLICABLE", "ERROR"
 WORDS: tuple[Word, ...] = ("PASS", "FAIL", "WARN", "INCONCLUSIVE", "NOT-APPLICABLE", "ERROR")
 
 
+SPELLING: Final = "AGR-13"
+"""The requirement on the letters of ids."""
+
 NO_PROBE = "it needs the probe agent, and this agent does not read the probe"
 
 
@@ -122,6 +125,7 @@ def _judge_one(requirement: Requirement, play: Play, profile: Profile) -> Verdic
 
 def _check(requirement: Requirement, play: Play, profile: Profile) -> str | None:
     """Return the freedom that the check reports. Raise what the check or one of its premises raises."""
+    play = play if requirement.id == SPELLING else play.spelled_alike
     premises = premises_of(requirement.id)
     for premise in premises:
         premise.require(play)

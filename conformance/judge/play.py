@@ -155,6 +155,14 @@ class Play:
         """The plays before this one, oldest first, in which a report to the witness was lost."""
         return [Play(transcript) for transcript in self.transcript.earlier]
 
+    @cached_property
+    def spelled_alike(self) -> Play:
+        """The same play with every UUID in small letters, if the deployment shows some in capitals."""
+        shown = [*self._run_ids.values(), *self.transcript.threads.values()]
+        # AGR-13 alone judges how ids are spelled. Everywhere else, capitals name the same run or thread.
+        alike = all(one == one.lower() for one in shown)
+        return self if alike else Play(ids.in_small_letters(self.transcript))
+
     # -- exchanges -------------------------------------------------------------------------------------
 
     @cached_property

@@ -63,8 +63,11 @@ class Watcher:
 
     @property
     def ids(self) -> list[str | None]:
-        """The ids of its events, in order."""
-        return [event.id for event in self.events]
+        """The ids of its events, in order, without `end`.
+
+        Where that event has none, the client shows it with the id of the event before, as the format of events demands.
+        """
+        return [event.id for event in self.events if event.event != "end"]
 
 
 def watchers(play: Play, label: str) -> list[Watcher]:

@@ -6,11 +6,15 @@ still grows. The judge reads a complete one.
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator, Sequence
+from typing import Final
+
+import msgspec
 
 from conformance import api
 from conformance.api import Purpose
-from conformance.transcript.transcript import AnyMoment, Request, Response, StreamEvent, WitnessEvent
+from conformance.transcript.transcript import AnyMoment, Request, Response, StreamEvent, Transcript, WitnessEvent
 
 
 def run_id(moments: Sequence[AnyMoment], label: str) -> str | None:
@@ -46,6 +50,15 @@ def thread_id(moments: Sequence[AnyMoment], label: str) -> str | None:
     """Return the id of the thread of the stateless run `label`, from the body or headers of the response."""
     answers = _made(moments, _exchanges(moments, label, "submit"))
     return next(filter(None, (api.thread_id(_of_success(answer), answer.headers) for answer in answers)), None)
+
+
+_UUID: Final = re.compile(rb"\b[0-9A-Fa-f]{8}(?:-[0-9A-Fa-f]{4}){3}-[0-9A-Fa-f]{12}\b")
+
+
+def in_small_letters(transcript: Transcript) -> Transcript:
+    """Return a record with every UUID in small letters, however a deployment and its agent spell them."""
+    found = msgspec.json.encode(transcript)
+    return msgspec.json.decode(_UUID.sub(lambda one: one[0].lower(), found), type=Transcript)
 
 
 def _exchanges(moments: Sequence[AnyMoment], label: str, *purposes: Purpose) -> set[int]:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import copy
 import json
+import re
 from collections.abc import Callable, Iterator
 from datetime import datetime, timedelta, timezone
 from typing import Any
@@ -330,6 +331,32 @@ def read_before_the_page_is_answered(raw: Json) -> None:
     raw["moments"][at:at] = looks
 
 
+def ids_in_capitals(raw: Json) -> None:
+    """Spell every UUID in an answer, an event or a webhook in capitals, as some databases do."""
+
+    def spelled(found: Any) -> Any:
+        uuid = r"\b[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}\b"
+        return json.loads(re.sub(uuid, lambda one: one[0].upper(), json.dumps(found)))
+
+    raw["threads"] = spelled(raw["threads"])
+    raw["moments"] = [
+        {name: spelled(value) if name in ("headers", "body", "data") else value for name, value in moment.items()}
+        if moment["kind"] in ("response", "stream", "delivery")
+        else moment
+        for moment in raw["moments"]
+    ]
+
+
+def streams_end_with_end(raw: Json) -> None:
+    """Send `end` without an id as the last event of every stream, which a client shows with the id of the last one."""
+    last = {moment["exchange"]: moment for moment in raw["moments"] if moment["kind"] == "stream"}
+    raw["moments"] = [
+        each
+        for moment in raw["moments"]
+        for each in ([moment, {**moment, "event": "end", "data": None}] if moment in last.values() else [moment])
+    ]
+
+
 VARIATIONS: list[tuple[str, tuple[str, ...], tuple[Edit, ...]]] = [
     ("threads have only the required fields", EVERYWHERE, (minimal_threads,)),
     ("records have more fields", EVERYWHERE, (more_fields,)),
@@ -347,6 +374,8 @@ VARIATIONS: list[tuple[str, tuple[str, ...], tuple[Edit, ...]]] = [
         (other_times(lambda t: t.astimezone(timezone(timedelta(hours=2))).isoformat()),),
     ),
     ("everything takes longer", EVERYWHERE, (slower,)),
+    ("ids are in capitals", EVERYWHERE, (ids_in_capitals,)),
+    ("streams end with `end`", EVERYWHERE, (streams_end_with_end,)),
     ("more headers", EVERYWHERE, (other_headers(lambda headers: {**headers, "x-served-by": "a", "etag": 'W/"1"'}),)),
     (
         "metadata have more keys",

@@ -251,7 +251,7 @@ def resumed_stream_is_exact(play: Play) -> None:
                 replay.exchange.sent,
             )
             _expect_same_events(rest, replay.events[len(own.ids) :], replay, title)
-        # Without a replay, only what was sent twice is certain to be wrong. `end` may come without an id.
+        # Without a replay, only what was sent twice is certain to be wrong.
         again = [one for one in rest.ids if one is not None and one in own.ids]
         expect(bool(replays) or not again, f"no event for {title}, that it had received before", ", ".join(again), sent)
 
@@ -316,7 +316,7 @@ def event_ids_are_unique(play: Play) -> None:
         expect(not nameless, f"an id on every event {due}",
                f"`{nameless[0].event}` without an id" if nameless else "", each.exchange.sent)  # fmt: skip
         # Within one connection: a replay sends the same ids again, and has to.
-        counted = Counter(event.id for event in each.events if event.id)
+        counted = Counter(event_id for event_id in each.ids if event_id)
         twice = [event_id for event_id, times in counted.items() if times > 1]
         observed = f"{len(twice)} of {len(counted)} ids twice or more: {snippet(' '.join(twice))}"
         expect(not twice, f"every id once {due}", observed, each.exchange.sent)
