@@ -5,7 +5,7 @@ from __future__ import annotations
 from conformance.api import LABEL_KEY, objects
 from conformance.checks.common import status_word
 from conformance.judge.check import check
-from conformance.judge.expect import Unproven, all_facts, expect
+from conformance.judge.expect import Broken, Unproven, all_facts, expect
 from conformance.judge.messages import read_messages
 from conformance.judge.overlap import was_executing
 from conformance.judge.play import Exchange, Play
@@ -110,7 +110,8 @@ def output_is_returned(play: Play) -> None:
 def batch_creates_each_run(play: Play) -> None:
     """STL-05: look for each run of a batch in its answer, and for the last step of each in the reports."""
     batch = play.last("batch", "batch")
-    expect(batch.ok, "a 2xx answer to the batch", batch.outcome(), batch.sent)
+    if not batch.ok:
+        raise Broken("a 2xx answer to the batch", batch.outcome(), batch.sent)
     shown = [run.get("metadata") for run in objects(batch.body)]
     found = sorted(snippet(one.get(LABEL_KEY)) for one in shown if isinstance(one, dict))
     labels = [label for move in play.scenario.moves if isinstance(move, s.Batch) for label, _ in move.runs]

@@ -61,6 +61,8 @@ def _install(folder: Path, npm: list[str], path: str) -> None:
         fcntl.flock(lock, fcntl.LOCK_EX)
         if stamp.is_file() and stamp.read_text("utf-8") == wanted:
             return
+        # An installation that is killed must not be taken for the one before it.
+        stamp.unlink(missing_ok=True)
         done = subprocess.run(
             [*npm, "install", "--no-audit", "--no-fund", "--no-package-lock", "--ignore-scripts"],
             cwd=folder,
