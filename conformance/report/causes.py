@@ -22,6 +22,13 @@ from conformance.scenarios.catalogue import catalogue
 ALIKE = 0.55
 """The least share of a known fault's requirements, among those that were judged, that is broken where it is named."""
 
+ROOTS = ("INT-20",)
+"""The requirements whose check rules every other cause out: run A executed to its end, whatever was sent after it.
+
+The faults that are named first are those that break a root. Without this, runs that were never stopped could be taken
+for runs that were stopped and have a wrong status.
+"""
+
 FEWEST = 3
 """The least number of broken requirements by which a known fault is named. Fewer are the effect of many faults."""
 
@@ -35,24 +42,21 @@ def causes(broken: Sequence[str], judged: Collection[str], known: Mapping[str, F
     patterns = {name: frozenset(fault.breaks) & seen for name, fault in known.items()}
     left = dict.fromkeys(broken)
     found: list[Cause] = []
+    for root in ROOTS:
+        if root in left:
+            by_root = {name: pattern for name, pattern in patterns.items() if root in pattern}
+            name = _best(left, set(broken), by_root, known)
+            found.append(_take(left, root, known) if name is None else _explained(name, left, broken, patterns, known))
     while (name := _best(left, set(broken), patterns, known)) is not None:
-        rule = known[name].breaks[0]
-        # Another fault with this rule may break more. What is left of that follows from the same rule.
-        follows = {one for fault in known.values() if fault.breaks[0] == rule for one in fault.breaks}
-        explained = tuple(one for one in left if one != rule and one in follows)
-        hits = len(patterns[name] & set(broken))
-        # Two faults may have one pattern.
-        alone = list(patterns.values()).count(patterns[name]) == 1
-        named = alone and hits >= max(FEWEST, ALIKE * len(patterns[name]))
-        found.append(Cause(requirement=rule, explains=explained, fault=name if named else None))
-        for one in (rule, *explained):
-            del left[one]
+        found.append(_explained(name, left, broken, patterns, known))
     return found + [Cause(requirement=one) for one in left]
 
 
-def _best(
-    left: Collection[str], broken: Collection[str], patterns: Mapping[str, frozenset[str]], known: Mapping[str, Fault]
-) -> str | None:
+Patterns = Mapping[str, frozenset[str]]
+"""The requirements that each known fault breaks, among those that were judged."""
+
+
+def _best(left: Collection[str], broken: Collection[str], patterns: Patterns, known: Mapping[str, Fault]) -> str | None:
     """Return the known fault that explains most of what is left. Return None when none explains anything."""
     scores: dict[str, tuple[int, int]] = {}
     for name, pattern in patterns.items():
@@ -62,6 +66,27 @@ def _best(
         if known[name].breaks[0] in left and hits > misses:
             scores[name] = (hits - misses, hits)
     return max(scores, key=lambda name: (scores[name], name), default=None)
+
+
+def _explained(
+    name: str, left: dict[str, None], broken: Collection[str], patterns: Patterns, known: Mapping[str, Fault]
+) -> Cause:
+    """Take what a known fault explains from what is left. Return it as a cause, which names a fault that is alike."""
+    hits = len(patterns[name] & set(broken))
+    # Two faults may have one pattern.
+    alone = list(patterns.values()).count(patterns[name]) == 1
+    named = alone and hits >= max(FEWEST, ALIKE * len(patterns[name]))
+    return _take(left, known[name].breaks[0], known, name if named else None)
+
+
+def _take(left: dict[str, None], rule: str, known: Mapping[str, Fault], fault: str | None = None) -> Cause:
+    """Take a requirement from what is left, with what follows from it, and return them as a cause."""
+    # Another fault with this rule may break more. What is left of that follows from the same rule.
+    follows = {one for other in known.values() if other.breaks[0] == rule for one in other.breaks}
+    explained = tuple(one for one in left if one != rule and one in follows)
+    for one in (rule, *explained):
+        del left[one]
+    return Cause(requirement=rule, explains=explained, fault=fault)
 
 
 class Group(msgspec.Struct, frozen=True, kw_only=True):

@@ -82,6 +82,29 @@ def test_a_conflict_is_no_refusal_of_a_webhook(status: int, blamed: bool, plays:
     assert ("accepts no webhook" in verdict.reason) is blamed
 
 
+def test_runs_of_other_threads_in_the_list_hide_nothing(plays: dict[str, Transcript]) -> None:
+    def mixed(raw: Json) -> None:
+        for _, response in requests(raw, "final runs", "main"):
+            other = {**response["body"][0], "run_id": "00000000-0000-4000-8000-000000000001", "status": "running"}
+            response["body"].append({**other, "thread_id": "00000000-0000-4000-8000-000000000002"})
+        for _, response in requests(raw, "final history", "main"):
+            response["body"] = []
+
+    play = Play(edited(plays["interrupt/during-tools/create/unwatched"], mixed))
+    assert judge(BOOK.get("CHK-05"), play, NOTHING_DECLARED).word == "FAIL"
+
+
+def test_an_endpoint_that_is_not_there_may_answer_with_a_text(plays: dict[str, Transcript]) -> None:
+    def missing(raw: Json) -> None:
+        for _, response in requests(raw, "batch"):
+            response |= {"status": 404, "body": "404 Not Found"}
+            response["headers"]["content-type"] = "text/plain; charset=UTF-8"
+
+    play = Play(edited(plays["stateless/batch"], missing))
+    verdicts = {name: judge(BOOK.get(name), play, NOTHING_DECLARED).word for name in ("SHP-06", "STL-05")}
+    assert verdicts == {"SHP-06": "PASS", "STL-05": "FAIL"}
+
+
 def test_a_filter_by_what_no_entry_shows_is_not_judged(plays: dict[str, Transcript]) -> None:
     def hide_source(raw: Json) -> None:
         for purpose in ("mid history", "list history"):

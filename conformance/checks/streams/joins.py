@@ -414,7 +414,7 @@ def answers_name_their_run(play: Play) -> None:
         run_id = next((report.run_id for report in play.reports(each.label) if report.run_id), "")
         expect(
             "/runs/" in header and header.rstrip("/").endswith(run_id),
-            f"a Content-Location header that names run {each.label}: .../runs/{run_id}",
+            f"a Content-Location header that names run {each.label}: .../runs/{run_id or 'RUN_ID'}",
             f"`{header}`" if header else "no such header",
             each.exchange.sent,
         )
