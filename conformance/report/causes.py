@@ -12,6 +12,7 @@ from __future__ import annotations
 import re
 from collections.abc import Collection, Iterable, Mapping, Sequence
 from functools import cache
+from statistics import median
 
 import msgspec
 
@@ -29,15 +30,25 @@ The faults that are named first are those that break a root. Without this, runs 
 for runs that were stopped and have a wrong status.
 """
 
-FEWEST = 3
+MANY = 40
+"""A requirement that is broken in more scenarios than this may be broken too often to follow from a cause."""
+
+OFTEN = 8
+"""How many times as often as the usual effect of a cause another may be broken."""
+
+FEWEST = 5
 """The least number of broken requirements by which a known fault is named. Fewer are the effect of many faults."""
 
 
-def causes(broken: Sequence[str], judged: Collection[str], known: Mapping[str, Fault]) -> list[Cause]:
+def causes(
+    broken: Sequence[str], judged: Collection[str], known: Mapping[str, Fault], times: Mapping[str, int] | None = None
+) -> list[Cause]:
     """Return the causes of the broken requirements, those that explain most first.
 
-    `broken` and `judged` are ids of requirements. What no cause explains stands for itself, in the order of `broken`.
+    `broken` and `judged` are ids of requirements, and `times` the number of scenarios in which each is broken, where
+    that is known. What no cause explains stands for itself, in the order of `broken`.
     """
+    times = times or {}
     seen = {*judged, *broken}
     patterns = {name: frozenset(fault.breaks) & seen for name, fault in known.items()}
     left = dict.fromkeys(broken)
@@ -46,9 +57,10 @@ def causes(broken: Sequence[str], judged: Collection[str], known: Mapping[str, F
         if root in left:
             by_root = {name: pattern for name, pattern in patterns.items() if root in pattern}
             name = _best(left, set(broken), by_root, known)
-            found.append(_take(left, root, known) if name is None else _explained(name, left, broken, patterns, known))
+            rule = root if name is None else known[name].breaks[0]
+            found.append(_take(left, rule, known, times, _named(name, broken, patterns)))
     while (name := _best(left, set(broken), patterns, known)) is not None:
-        found.append(_explained(name, left, broken, patterns, known))
+        found.append(_take(left, known[name].breaks[0], known, times, _named(name, broken, patterns)))
     return found + [Cause(requirement=one) for one in left]
 
 
@@ -63,30 +75,38 @@ def _best(left: Collection[str], broken: Collection[str], patterns: Patterns, kn
         hits = len(pattern & set(left))
         misses = len(pattern - set(broken))
         # What the fault would break, but is in order, speaks against it.
-        if known[name].breaks[0] in left and hits > misses:
+        likely = hits >= ALIKE * len(pattern) if known[name].elsewhere else hits > misses
+        if known[name].breaks[0] in left and likely:
             scores[name] = (hits - misses, hits)
     return max(scores, key=lambda name: (scores[name], name), default=None)
 
 
-def _explained(
-    name: str, left: dict[str, None], broken: Collection[str], patterns: Patterns, known: Mapping[str, Fault]
-) -> Cause:
-    """Take what a known fault explains from what is left. Return it as a cause, which names a fault that is alike."""
+def _named(name: str | None, broken: Collection[str], patterns: Patterns) -> str | None:
+    """Return the name of a fault if what is broken is like it."""
+    if name is None:
+        return None
     hits = len(patterns[name] & set(broken))
     # Two faults may have one pattern.
     alone = list(patterns.values()).count(patterns[name]) == 1
-    named = alone and hits >= max(FEWEST, ALIKE * len(patterns[name]))
-    return _take(left, known[name].breaks[0], known, name if named else None)
+    return name if alone and hits >= max(FEWEST, ALIKE * len(patterns[name])) else None
 
 
-def _take(left: dict[str, None], rule: str, known: Mapping[str, Fault], fault: str | None = None) -> Cause:
+def _take(
+    left: dict[str, None], rule: str, known: Mapping[str, Fault], times: Mapping[str, int], fault: str | None
+) -> Cause:
     """Take a requirement from what is left, with what follows from it, and return them as a cause."""
     # Another fault with this rule may break more. What is left of that follows from the same rule.
     follows = {one for other in known.values() if other.breaks[0] == rule for one in other.breaks}
-    explained = tuple(one for one in left if one != rule and one in follows)
-    for one in (rule, *explained):
+    explained = [one for one in left if one != rule and one in follows]
+    # What is broken in every scenario has another cause than what is broken in a few, unless the kill matrix shows it.
+    proved = {
+        one for other in known.values() if other.breaks[0] == rule and not other.elsewhere for one in other.breaks
+    }
+    limit = max(MANY, OFTEN * median(times.get(one, 0) for one in (rule, *explained)))
+    likely = tuple(one for one in explained if one in proved or times.get(one, 0) <= limit)
+    for one in (rule, *likely):
         del left[one]
-    return Cause(requirement=rule, explains=explained, fault=fault)
+    return Cause(requirement=rule, explains=likely, fault=fault)
 
 
 class Group(msgspec.Struct, frozen=True, kw_only=True):
@@ -109,13 +129,14 @@ def grouped(results: Iterable[Result]) -> list[Group]:
             judged.add(result.requirement)
         if result.verdict in ("FAIL", "WARN") and result.known is None:
             failed.setdefault(result.requirement, []).append(result)
+    times = {one: len(each) for one, each in failed.items()}
     found = [
         Group(
             cause=cause,
             results=tuple(sorted(failed[cause.requirement], key=_clearness)),
             explained=sum(len(failed[one]) for one in cause.explains),
         )
-        for cause in _folded(causes(sorted(failed), judged, known_faults()), failed)
+        for cause in _folded(causes(sorted(failed), judged, known_faults(), times), failed)
     ]
     return sorted(found, key=lambda group: (group.results[0].verdict != "FAIL", -len(group.results) - group.explained))
 

@@ -142,11 +142,12 @@ class Fault(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     """A known fault of servers: a defect of the mock, as the kill matrix found it.
 
     `means` states the fault. `breaks` are the ids of the requirements that it breaks, first the one that states what
-    is wrong. The others follow from it.
+    is wrong. The others follow from it. `elsewhere` is true for a fault of a server that is no defect of the mock.
     """
 
     means: str
     breaks: tuple[str, ...]
+    elsewhere: bool = False
 
 
 @cache
@@ -158,7 +159,8 @@ def faults() -> dict[str, Fault]:
 @cache
 def known_faults() -> dict[str, Fault]:
     """Return the faults by which causes are found: those of the mock's defects, and others that were seen."""
-    return faults() | msgspec.convert(_read("faults_elsewhere"), dict[str, Fault])
+    seen = msgspec.convert(_read("faults_elsewhere"), dict[str, Fault])
+    return faults() | {name: msgspec.structs.replace(fault, elsewhere=True) for name, fault in seen.items()}
 
 
 @cache
