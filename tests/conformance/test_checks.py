@@ -94,10 +94,11 @@ def test_runs_of_other_threads_in_the_list_hide_nothing(plays: dict[str, Transcr
     assert judge(BOOK.get("CHK-05"), play, NOTHING_DECLARED).word == "FAIL"
 
 
-def test_an_endpoint_that_is_not_there_may_answer_with_a_text(plays: dict[str, Transcript]) -> None:
+@pytest.mark.parametrize("status", [404, 405])
+def test_an_endpoint_that_is_not_there_may_answer_with_a_text(status: int, plays: dict[str, Transcript]) -> None:
     def missing(raw: Json) -> None:
         for _, response in requests(raw, "batch"):
-            response |= {"status": 404, "body": "404 Not Found"}
+            response |= {"status": status, "body": "Not Found"}
             response["headers"]["content-type"] = "text/plain; charset=UTF-8"
 
     play = Play(edited(plays["stateless/batch"], missing))
