@@ -13,6 +13,7 @@ from conformance.judge.expect import Broken, Inapplicable, Unproven, all_facts, 
 from conformance.judge.objects import Shown, contains, shown
 from conformance.judge.play import Exchange, Play
 from conformance.judge.requests import labels
+from conformance.judge.shapes import instant
 from conformance.judge.watchers import Watcher, streams
 from conformance.scenarios import moves as s
 from conformance.transcript.text import difference, snippet
@@ -246,6 +247,13 @@ def _of_crons(crons: list[Shown], sent: dict[str, Request]) -> Iterator[Fault]:
         payload, metadata = _inside(one.value, "payload"), _inside(one.value, "metadata")
         pairs = [("schedule", request.body.get("schedule"), one.get("schedule"))]
         pairs += [("payload.input", request.body.get("input"), payload.get("input"))]
+        sent_end, shown_end = request.body.get("end_time"), one.get("end_time")
+        if instant(sent_end) is not None and instant(sent_end) != instant(shown_end):
+            yield (
+                f"end_time `{sent_end}` of the cron `{request.about}`, as it was sent, in {one.place}",
+                f"`{snippet(shown_end)}`",
+                (request.seq, one.received),
+            )
         # Both have a default, which the description states, and are not sent by the driver.
         pairs += [("enabled", request.body.get("enabled", True), one.get("enabled"))]
         pairs += [("timezone", request.body.get("timezone", "UTC"), one.get("timezone"))]

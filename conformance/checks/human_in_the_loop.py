@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from typing import Any
 
+import msgspec
 from msgspec import UNSET
 
 from conformance.api import GONE, objects
@@ -468,18 +469,23 @@ def agent_gets_the_answer(play: Play) -> None:
         # A value such as `false` may have been taken for none.
         again = next((report for report in play.reports("B") if report.outcome == "interrupted"), None)
         if again is not None:
-            expected = f"{again.step} of run B to get the answer {snippet(sent)}"
+            expected = f"{again.step} of run B to get the answer {_as_json(sent)}"
             raise Broken(expected, "no answer: it asked again", submission.sent, again.seq)
         returned = any(report.outcome == "returned" for report in play.reports("B"))
         raise Unproven(NO_VERSION_3 if returned else "no step of run B reported its end", submission.sent)
     for report in got:
         expect(
             same_json(report.resume, sent),
-            f"{report.step} of run B to get the answer {snippet(sent)}",
-            snippet(report.resume),
+            f"{report.step} of run B to get the answer {_as_json(sent)}",
+            _as_json(report.resume),
             submission.sent,
             report.seq,
         )
+
+
+def _as_json(value: Any) -> str:
+    """Return a value as JSON, in which the text "false" is not `false`."""
+    return snippet(msgspec.json.encode(value).decode())
 
 
 def _thread_questions(play: Play) -> tuple[object, int]:

@@ -102,6 +102,9 @@ def _found(misfit: Misfit) -> str:
 def events_fit_their_names(play: Play) -> None:
     """SHP-05: compare the data of every stream event with what its name promises."""
     events = [m for m in play.moments if isinstance(m, StreamEvent)]
+    for exchange in play.exchanges:
+        if exchange.fault is not None and "JSONDecodeError" in exchange.fault.error:
+            raise Broken("each event to have JSON as its data", snippet(exchange.fault.error), exchange.sent)
     if not events:
         raise Unproven("no stream had an event")
     wrong: dict[tuple[str, str], _Wrong] = {}
@@ -200,7 +203,8 @@ def _wrong_type(exchange: Exchange) -> Iterator[tuple[str, str]]:
         # It says no more than the empty answer that the description allows, which has no type.
         return
     # Any JSON, such as `application/problem+json`, is decoded by both clients.
-    if response.streamed:
+    path = exchange.request.path.partition("?")[0]
+    if response.streamed or (response.status < 300 and path.endswith("/stream")):
         fits, due = found.startswith("text/event-stream"), "text/event-stream"
     else:
         fits, due = "json" in found.partition(";")[0], "application/json"

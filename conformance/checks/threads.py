@@ -335,7 +335,8 @@ def deleted_thread_is_gone_everywhere(play: Play) -> None:
     asked = [
         exchange
         for exchange in play.exchanges
-        if exchange.serves("look", "mid state", "mid history", "list runs") and exchange.request.about == s.MAIN
+        if exchange.serves("look", "mid state", "mid history", "list runs")
+        if f"/threads/{play.transcript.threads[s.MAIN]}" in exchange.request.path
         if (deletion.over or 0) < exchange.sent < again.sent and exchange.response is not None
     ]
     if not asked:
@@ -348,6 +349,19 @@ def deleted_thread_is_gone_everywhere(play: Play) -> None:
             deletion.sent,
             exchange.sent,
         )
+
+
+@check("THR-37")
+def deleted_thread_is_not_found(play: Play) -> None:
+    """THR-37: compare every answer to a GET of the deleted thread with 404."""
+    deletion, again = _deleted_and_created(play)
+    path = f"/threads/{play.transcript.threads[s.MAIN]}"
+    asked = [e for e in play.exchanges_for("look", s.MAIN) if (deletion.over or 0) < e.sent < again.sent and e.response]
+    if not asked:
+        raise Unproven("the deleted thread was not read before it was created again")
+    for exchange in asked:
+        gone = exchange.response is not None and exchange.response.status == 404
+        expect(gone, f"HTTP 404 for GET {path}, which was deleted", exchange.outcome(), deletion.sent, exchange.sent)
 
 
 @check("THR-31")

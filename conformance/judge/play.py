@@ -11,7 +11,18 @@ from dataclasses import dataclass, replace
 from functools import cached_property
 from typing import Any
 
-from conformance.api import GONE, READINGS, RUN_STATUSES, TERMINAL, Purpose, When, again, checkpoint_id, made_run
+from conformance.api import (
+    GONE,
+    READINGS,
+    RUN_STATUSES,
+    TERMINAL,
+    Purpose,
+    When,
+    again,
+    checkpoint_id,
+    made_run,
+    objects,
+)
 from conformance.judge.expect import Unproven
 from conformance.judge.messages import Message, read_messages
 from conformance.scenarios import moves as s
@@ -159,6 +170,8 @@ class Play:
     def spelled_alike(self) -> Play:
         """The same play with every UUID in small letters, if the deployment shows some in capitals."""
         shown = [*self._run_ids.values(), *self.transcript.threads.values()]
+        lists = self.exchanges_for("final runs") + self.exchanges_for("list runs")
+        shown += [one["run_id"] for e in lists for one in objects(e.body) if isinstance(one.get("run_id"), str)]
         # AGR-13 alone judges how ids are spelled. Everywhere else, capitals name the same run or thread.
         alike = all(one == one.lower() for one in shown)
         return self if alike else Play(ids.in_small_letters(self.transcript))

@@ -240,7 +240,8 @@ class Target:
             on_cut(msgspec.structs.replace(unplayed, threads=dict(context.threads), moments=list(recorder.moments)))
             raise
         # With several jobs other plays fail in the same second. The first reason is the one to report.
-        if http.lost is not None and self.problem is None:
+        # A play whose record is full says nothing about the others.
+        if http.lost is not None and recorder.bytes_left >= 0 and self.problem is None:
             self.problem = f"it stopped answering during {scenario.id}: {http.lost}"
         return transcript
 
@@ -480,6 +481,12 @@ def _problem_with_the_end(play: Play, assistant: str) -> str | None:
     if finished:
         return None
     status = snippet(play.final_status("A"))
+    seen = [trace.step for trace in play.steps("A")] if play.witnessed else []
+    if status == "success" and len(seen) > len(STEPS):
+        return (
+            f"a plain run of the agent `{assistant}` executed the steps {' '.join(seen)}, of which each is due once. "
+            "The deployment, or a proxy before it, may create a run twice"
+        )
     return (
         f"a plain run of the agent `{assistant}` did not finish: its status is `{status}`. "
         "The deployment's log may show why"

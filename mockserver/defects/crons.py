@@ -10,7 +10,7 @@ from msgspec import structs
 
 from mockserver.core.ids import canonical
 from mockserver.core.records import Thread
-from mockserver.defects.answers import RUNS, json_body, matches, refusal, rewritten
+from mockserver.defects.answers import RUNS, json_body, matches, refusal, rewritten, with_body
 from mockserver.defects.base import Defect
 from mockserver.schemas.common import RunRequest
 from mockserver.web.http import ENGINE
@@ -126,6 +126,22 @@ class NextRunUnknown(Defect):
         if matches(request, "POST", "/runs/crons/search") and self.strikes():
             return rewritten(response, lambda crons: [{**cron, "next_run_date": None} for cron in crons])
         return response
+
+
+class CronEndLost(Defect):
+    """The `end_time` of a cron is lost, so that it never ends."""
+
+    id = "D295"
+    rule = "ECH-04"
+    seen = ()
+    client = "A report that was planned for a month is made for ever, and paid for."
+
+    async def answer(self, request: web.Request, handler: Handler) -> web.StreamResponse:
+        creates = any(matches(request, "POST", path) for path in ("/runs/crons", "/threads/{thread_id}/runs/crons"))
+        body = await json_body(request) if creates else None
+        if isinstance(body, dict) and body.get("end_time") and self.strikes():
+            request = with_body(request, {name: value for name, value in body.items() if name != "end_time"})
+        return await super().answer(request, handler)
 
 
 class CronNeedsThread(Defect):

@@ -6,7 +6,7 @@ from typing import Any
 
 from aiohttp import web
 
-from mockserver.defects.answers import json_body, matches, refusal, rewritten, with_body
+from mockserver.defects.answers import RUNS, json_body, matches, refusal, rewritten, with_body
 from mockserver.defects.base import Defect
 from mockserver.defects.states import HISTORIES, HISTORY, requested_thread
 from mockserver.views import records
@@ -216,6 +216,43 @@ class SearchByTextsOnly(Defect):
         typed = isinstance(wanted, dict) and any(not isinstance(value, str) for value in wanted.values())
         response = await super().answer(request, handler)
         return rewritten(response, lambda found: [] if found and self.strikes() else found) if typed else response
+
+
+class HistoryWithoutDefaultLimit(Defect):
+    """A history that is read without a limit has all entries."""
+
+    id = "D293"
+    rule = "CHK-33"
+    seen = ()
+    client = "A page of earlier versions loads a whole conversation of thousands."
+
+    async def answer(self, request: web.Request, handler: Handler) -> web.StreamResponse:
+        response = await super().answer(request, handler)
+        thread = requested_thread(request) if matches(request, "GET", HISTORY) else None
+        if thread is None or "limit" in request.query:
+            return response
+        whole = [records.state(thread, one) for one in thread.history.newest_first()]
+        return rewritten(response, lambda body: whole if len(whole) > len(body) and self.strikes() else body)
+
+
+class FailedRunsNotListed(Defect):
+    """The list of a thread's runs lacks those that failed."""
+
+    id = "D294"
+    rule = "RUN-37"
+    seen = ()
+    client = "A user sees no trace of a message that was never answered."
+
+    async def answer(self, request: web.Request, handler: Handler) -> web.StreamResponse:
+        response = await super().answer(request, handler)
+        if not matches(request, "GET", RUNS):
+            return response
+
+        def cut(runs: list[dict[str, Any]]) -> list[dict[str, Any]]:
+            kept = [run for run in runs if run.get("status") != "error"]
+            return kept if kept != runs and self.strikes() else runs
+
+        return rewritten(response, cut)
 
 
 class HistoryOfOneEntry(Defect):

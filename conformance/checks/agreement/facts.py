@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Callable, Iterator
-from datetime import datetime
+from datetime import datetime, timedelta
 from itertools import chain, pairwise
-from typing import Any
+from typing import Any, Final
 
 from conformance.api import TERMINAL, checkpoint_id, objects
 from conformance.checks.agreement.contradictions import (
@@ -182,6 +182,28 @@ def _backward(play: Play) -> Iterator[Contradiction]:
                 due = f"not before {snippet(one.get('created_at'))}"
                 yield _time(name, f"`{name}` of {one.kind} {one.id}", due, one, one)
         yield from _earlier(name, readings)
+    if not delayed:
+        yield from _later_than_its_checkpoints(play, found)
+
+
+CLOCKS: Final = timedelta(minutes=1)
+"""The difference between the clocks of two machines of one deployment that is excused."""
+
+
+def _later_than_its_checkpoints(play: Play, found: list[Shown]) -> Iterator[Contradiction]:
+    """Yield every run that says that it was created after a checkpoint that it wrote."""
+    written: dict[str, tuple[Shown, datetime]] = {}
+    for entry in shown(play, "state"):
+        metadata, moment = entry.get("metadata"), instant(entry.get("created_at"))
+        run_id = metadata.get("run_id") if isinstance(metadata, dict) else None
+        if isinstance(run_id, str) and moment is not None and moment < written.setdefault(run_id, (entry, moment))[1]:
+            written[run_id] = (entry, moment)
+    for one in found:
+        created = instant(one.get("created_at")) if one.kind == "run" else None
+        if created is not None and one.id in written and created > written[one.id][1] + CLOCKS:
+            entry, _ = written[one.id]
+            due = f"not after that of its first checkpoint, {snippet(entry.get('created_at'))}"
+            yield _time("created_at", f"`created_at` of run {one.id}", due, entry, one)
 
 
 def _earlier(name: str, readings: list[tuple[Shown, datetime]]) -> Iterator[Contradiction]:
@@ -247,8 +269,8 @@ def _of_state(state: Any, newest: Any, see: tuple[int, int]) -> Iterator[Contrad
     for place, one in (("the state", state), ("the newest entry", newest)):
         asked = [question for task in objects(one.get("tasks")) for question in objects(task.get("interrupts"))]
         if "tasks" in one and "interrupts" in one and asked != objects(one["interrupts"]):
-            what, due = f"`interrupts` of {place}", f"those of its tasks, `{snippet(asked)}`"
-            yield Contradiction(what, due, f"`{snippet(one['interrupts'])}`", see)
+            both = f"`{snippet(one['interrupts'])}` and `{snippet(asked)}` (state and tasks)"
+            yield Contradiction(f"the `interrupts` of {place} and of its tasks", "equal", both, see)
 
 
 def _differ_where_both_state(described: Any, itself: Any) -> bool:

@@ -189,10 +189,11 @@ def _unused(play: Play, thread_id: str) -> list[Shown]:
 
 
 def _vanished(play: Play) -> Iterator[Contradiction]:
-    """Yield every read or join of a run that was answered 404, between two answers that show the run."""
+    """Yield every read of a run that was answered 404, between two answers that show the run."""
     there = of_each([one for one in shown(play, "run") if one.purpose != "webhook"])
     for exchange in play.exchanges:
-        found = re.fullmatch(r".*/runs/([^/?]+)(/join|/stream)?(\?.*)?", exchange.request.path)
+        # STR judges the joins of a run.
+        found = re.fullmatch(r".*/runs/([^/?]+)(\?.*)?", exchange.request.path)
         if found is None or exchange.request.method != "GET" or exchange.serves("ask") or exchange.response is None:
             continue
         around = there.get(found[1], [])

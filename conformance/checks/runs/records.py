@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Sequence
 
-from conformance.api import GONE, RUN_STATUSES, namesake
+from conformance.api import GONE, RUN_STATUSES, namesake, objects
 from conformance.checks.common import expect_end, status_word
 from conformance.judge.check import check
 from conformance.judge.expect import Unproven, all_facts, expect
@@ -285,6 +285,27 @@ def runs_are_listed_by_filter(play: Play) -> None:
             got == due,
             f"the runs {_named(play, due)} for {query}",
             _named(play, got),
+            exchange.sent,
+        )
+
+
+@check("RUN-37")
+@all_facts
+def every_run_is_listed(play: Play) -> None:
+    """RUN-37: look in the list of the thread's runs for every run of the thread that a GET shows."""
+    listing = play.last("final runs", s.MAIN)
+    listed = [run.get("run_id") for run in objects(play.body("final runs", s.MAIN, list))]
+    own = f"/threads/{play.transcript.threads[s.MAIN]}/runs/"
+    shown = [e for e in play.exchanges_for("final run") if e.ok and own in e.request.path and e.sent > listing.sent]
+    if not shown:
+        raise Unproven("no GET shows a run of the thread")
+    for exchange in shown:
+        label = exchange.request.about.removeprefix("run ")
+        expect(
+            play.run_id(label) in listed,
+            f"run {label}, which GET shows, in the list of the thread's runs",
+            f"{len(listed)} runs without it",
+            listing.sent,
             exchange.sent,
         )
 

@@ -22,6 +22,9 @@ PARTS = {"agent:1": "call", "tools:1": "result", "agent:2": "answer"}
 RAISED = "ProbeError"
 """The class of the exception that a step of the probe agent raises on request."""
 
+CHANNELS = {"messages", "steps"}
+"""The channels of the probe agent, none of which is the name of a node."""
+
 
 @check("STR-40", premises=(HELD, ACCEPTED_A))
 def failure_is_streamed(play: Play) -> None:
@@ -117,6 +120,14 @@ def updates_name_their_node(play: Play) -> None:
     seen = False
     for stream in streams(play):
         for event in stream.named("updates"):
+            channels = event.data.keys() if isinstance(event.data, dict) else set()
+            expect(
+                not channels or not channels <= CHANNELS,
+                f"an update of a node, as {{node: write}}, in {stream.title}",
+                f"the write alone, of the channels {', '.join(sorted(channels))}",
+                stream.exchange.sent,
+                event.seq,
+            )
             for node, write in event.data.items() if isinstance(event.data, dict) else ():
                 for message in read_messages(write, play.scenario):
                     due = NODES.get(message.part, ())

@@ -241,6 +241,9 @@ def resumed_stream_is_exact(play: Play) -> None:
         together = [*own.ids, *rest.ids]
         replays = [each for each in others if each.since == FROM_THE_START]
         for replay in replays:
+            # Each is complete only if it ended. That it does not end is for STR-09 to judge.
+            if together != replay.ids and None in (replay.closed, rest.closed):
+                raise Unproven("a stream that is compared was still open at the end of the play", sent)
             expect(
                 together == replay.ids,
                 f"the remaining {len(replay.ids) - len(own.ids)} of the {len(replay.ids)} events of run {own.label}'s "

@@ -7,11 +7,13 @@ import math
 from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import asynccontextmanager
 from functools import partial
+from http import HTTPStatus
 from typing import Any
 
-from conformance.api import IN_FLIGHT, LAG, READINGS, When, checkpoint_id
+from conformance.api import IN_FLIGHT, LAG, READINGS, When, checkpoint_id, objects
 from conformance.driver.context import Context, Contradiction
 from conformance.scenarios import moves as s
+from conformance.transcript.transcript import Response
 
 # The API's default of 10 would cut the history of every scenario with two complete runs, which is judged as a whole.
 HISTORY_LIMIT = 1000
@@ -192,13 +194,29 @@ async def read_final(context: Context) -> None:
         if (owner := context.thread_of[label]) is not None:
             await call("final run", f"run {label}", runs.get(owner, context.run_ids[label]))
 
+    async def read_runs() -> None:
+        await _all(context, *(partial(read_list, name) for name in context.threads))
+        await _all(context, *(partial(read_run, label) for label in context.run_ids))
+
     await _all(context, *(partial(_read_final_thread, context, name) for name in context.threads))
-    await _all(
-        context,
-        *(partial(read_list, name) for name in context.threads),
-        partial(read_child, context, "final"),
-        *(partial(read_run, label) for label in context.run_ids),
-    )
+    await read_child(context, "final")
+    await read_runs()
+    # A list may follow its runs a moment later.
+    for _ in range(math.ceil(LAG / context.deadlines.poll) + 2):
+        if context.http.lost is not None or not any(_lacks_a_run(context, name) for name in context.threads):
+            return
+        await context.until(lambda: False, context.deadlines.poll)
+        await read_runs()
+
+
+def _lacks_a_run(context: Context, name: str) -> bool:
+    """Return whether the list of a thread's runs, as read last, lacks a run of the thread that a GET shows."""
+    rows = objects(context.http.body("final runs", name))
+    listed = {row.get("run_id") for row in rows}
+    mine = [label for label in context.run_ids if context.thread_of.get(label) == context.threads[name]]
+    shown = [context.http.answer("final run", f"run {label}") for label in mine]
+    found = [answer.body for answer in shown if isinstance(answer, Response) and answer.status == HTTPStatus.OK]
+    return len(rows) < LIST_LIMIT and any(isinstance(one, dict) and one.get("run_id") not in listed for one in found)
 
 
 async def _read_final_thread(context: Context, name: str) -> None:

@@ -21,7 +21,7 @@ from conformance.scenarios.catalogue.blocks import IN_TOOLS, NYC, SF, held_first
 from conformance.scenarios.moves import UNKNOWN_ASSISTANT, Ask, AwaitEnd, ListRuns, Look, Mistake, Release, Submit
 from conformance.scenarios.scenario import Scenario
 
-Method = Literal["GET", "POST", "DELETE"]
+Method = Literal["GET", "POST", "PATCH", "DELETE"]
 Body = dict[str, Any]
 
 ON_A_THREAD: Final = {
@@ -253,6 +253,7 @@ def _unknown_ids() -> Iterator[Ask]:
         yield _bare("join", method, f"/threads/{{missing}}/runs/{{nobody}}{rest}")
         yield _bare("join", method, f"/threads/{{main}}/runs/{{nobody}}{rest}")
     yield _ask("unknown", "POST /threads/{missing}/history", "POST", "/threads/{missing}/history", {})
+    yield _ask("unknown", "PATCH /threads/{missing}", "PATCH", "/threads/{missing}", {"metadata": {"a": 1}})
     state: Body = {"values": {"messages": []}}
     yield _ask("unknown", "POST /threads/{missing}/state", "POST", "/threads/{missing}/state", state)
     named = {"thread_id": "{main}", "run_ids": ["{nobody}"]}

@@ -9,6 +9,7 @@ from conformance.scenarios.moves import (
     AwaitEnd,
     AwaitPoint,
     AwaitSuperseded,
+    Endpoint,
     Observe,
     ReadState,
     Release,
@@ -23,21 +24,23 @@ UPDATE = "an update in the middle of a run"
 
 def scenarios() -> Iterator[Scenario]:
     """Yield the double text without a strategy, and an update of the state in each situation."""
-    yield Scenario(
-        id="default/during-tools/create/unwatched",
-        about="B double-texts A without a multitask_strategy.",
-        moves=(
-            *held_first(IN_TOOLS),
-            # The default is a freedom of the deployment: B may be queued, be rejected, or stop A. So nothing is awaited
-            # that only one of these outcomes has.
-            second(None),
-            Observe(until_begun="B"),
-            *LOOKS,
-            Release(),
-            AwaitEnd(label="A"),
-            AwaitEnd(label="B"),
-        ),
-    )
+    endpoints: tuple[Endpoint, ...] = ("create", "stream", "wait")
+    for endpoint in endpoints:
+        yield Scenario(
+            id=f"default/during-tools/{endpoint}/unwatched",
+            about=f"B double-texts A without a multitask_strategy ({endpoint}).",
+            moves=(
+                *held_first(IN_TOOLS),
+                # The default is a freedom of the deployment: B may be queued, be rejected, or stop A. So nothing is
+                # awaited that only one of these outcomes has.
+                second(None, endpoint=endpoint),
+                Observe(until_begun="B"),
+                *LOOKS,
+                Release(),
+                AwaitEnd(label="A"),
+                AwaitEnd(label="B"),
+            ),
+        )
     yield Scenario(
         id="none/during-tools/create/unwatched/update-state",
         about="A client tries to update the thread's state while A is held in its tool.",

@@ -79,7 +79,7 @@ def scenarios() -> Iterator[Scenario]:
         about="The thread is deleted after A has finished, is created again under its id, and B follows on it.",
         moves=(
             *(Submit(label="A", text=SF), AwaitEnd(label="A"), Look()),
-            *(Delete(), ReadState(), ListRuns()),
+            *(Delete(), Look(), ReadState(), ListRuns()),
             *(CreateAgain(), ReadState(), ListRuns()),
             *(second("enqueue"), AwaitEnd(label="B")),
         ),

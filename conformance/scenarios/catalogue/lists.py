@@ -11,7 +11,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from typing import Any
 
-from conformance.scenarios.catalogue.blocks import BOSTON, EARLIER_TURN, LA, SF
+from conformance.scenarios.catalogue.blocks import BOSTON, EARLIER_TURN, LA, NYC, SF
 from conformance.scenarios.moves import OTHER, AwaitEnd, CreateCron, DeleteCron, Look, Move, Query, ReadState, Submit
 from conformance.scenarios.scenario import Scenario
 
@@ -24,8 +24,18 @@ def scenarios() -> Iterator[Scenario]:
     """Yield a scenario for each kind of list."""
     yield Scenario(
         id="none/finished/create/unwatched/history",
-        about="After two turns the history is read in pages and with filters, and the state at old checkpoints.",
-        moves=(*EARLIER_TURN, Submit(label="A", text=SF), AwaitEnd(label="A"), Look(), ReadState(), *_of_history()),
+        about="After three turns the history is read in pages and with filters, and the state at old checkpoints.",
+        moves=(
+            *EARLIER_TURN,
+            Submit(label="A", text=SF),
+            AwaitEnd(label="A"),
+            # A third one, so that there are more entries than the default limit of a page.
+            Submit(label="B", text=NYC),
+            AwaitEnd(label="B"),
+            Look(),
+            ReadState(),
+            *_of_history(),
+        ),
     )
     yield Scenario(
         id="none/finished/create/unwatched/threads",

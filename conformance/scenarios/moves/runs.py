@@ -258,7 +258,7 @@ class Ask(Kind, frozen=True, kw_only=True, tag="ask", omit_defaults=True):
 
     fault: Mistake
     what: str
-    method: Literal["GET", "POST", "DELETE"]
+    method: Literal["GET", "POST", "PATCH", "DELETE"]
     path: str
     order: dict[str, Any] | None = None
     without: tuple[str, ...] = ()

@@ -117,6 +117,9 @@ TWINS = [
          fact="kwargs.input"),
     twin("AGR-03", "an update before the creation", TOOLS, bodies("final run", "run B", lambda run: of(run,
          updated_at="2020-01-01T00:00:00+00:00")), fact="2020-01-01T00:00:00+00:00"),
+    twin("AGR-03", "a run of the future", TOOLS, bodies("final run", "run A", lambda run: of(run,
+         created_at="2030-01-01T00:00:00+00:00", updated_at="2030-01-01T00:00:01+00:00")),
+         fact="2030-01-01T00:00:00+00:00"),
     twin("AGR-03", "a frozen time", QUEUED, *(bodies(purpose, "run A", lambda run: of(run,
          updated_at="2025-01-01T00:00:00.500000+00:00", created_at="2025-01-01T00:00:00.400000+00:00"))
          for purpose in ("look", "final run")), fact="2025-01-01T00:00:00.500000+00:00"),

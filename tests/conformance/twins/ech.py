@@ -56,6 +56,8 @@ TWINS = [
          fact=UNKNOWN),
     twin("ECH-04", "a cron that is not enabled", CRON, bodies("list crons", "main", lambda crons: [of(one,
          enabled=False) for one in crons]), fact="`false`"),
+    twin("ECH-04", "another end", "cron/listed", bodies("filter crons", "main", lambda crons: [of(one, end_time=None)
+         for one in crons]), fact="`null`"),
     twin("ECH-04", "another zone", CRON, bodies("list crons", "main", lambda crons: [of(one, timezone="Asia/Tokyo")
          for one in crons]), fact="Asia/Tokyo"),
     twin("ECH-04", "another assistant", CRON, bodies("list crons", "main", lambda crons: [of(one,

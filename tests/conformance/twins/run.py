@@ -139,6 +139,8 @@ TWINS = [
     twin("RUN-30", "a failed run succeeds", "interrupt/failed/create/unwatched", run_status("A", "success"),
          fact="`success`"),
     twin("RUN-31", "a run that executes is pending", TOOLS, pending_all_the_time("A"), fact="`pending` for"),
+    twin("RUN-37", "a run is not listed", TOOLS, bodies("final runs", "main", lambda runs: runs[1:]),
+         fact="1 runs without it"),
     twin("RUN-13", "the run stays", "delete/finished/run/unwatched", status_code("final run", "run A", 200),
          bodies("final run", "run A", lambda _: {"status": "success"}), fact="`success`"),
     twin("RUN-14", "a deleted run goes on", "delete/during-tools/run/unwatched", late_report("A", "agent:2", "enter"),

@@ -171,6 +171,9 @@ TWINS = [
     twin("STR-42", "the tool's update is the agent's", f"{MODES}/updates",
          sent_to("A", lambda sent: [of(e, data=dict.fromkeys(["agent"], *e["data"].values()))
                                     if e["event"] == "updates" else e for e in sent]), fact="`agent`"),
+    twin("STR-42", "the write alone", f"{MODES}/updates",
+         sent_to("A", lambda sent: [of(e, data=next(iter(e["data"].values())))
+                                    if e["event"] == "updates" else e for e in sent]), fact="messages, steps"),
     twin("STR-43", "a large event is not sent", "none/large/stream/streamed", sent_to("A", lambda sent: sent[:-1]),
          fact="the last with [A.human]"),
     twin("STR-44", "the values of the run", "interrupt/during-tools/create/late/followed",

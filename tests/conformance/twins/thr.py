@@ -34,6 +34,12 @@ def deleted_state_is_shown(raw: Json) -> None:
     response |= {"status": 200, "body": {}}
 
 
+def deleted_thread_is_shown(raw: Json) -> None:
+    """Answer the requests for the deleted thread with a thread."""
+    for _, response in requests(raw, "look", "main"):
+        response |= {"status": 200, "body": response["body"] if response["status"] == 200 else {}}
+
+
 def last_of_together(code: int) -> Edit:
     """Let the last creation of the second thread have this status."""
 
@@ -90,6 +96,8 @@ TWINS = [
     twin("THR-23", "all are counted", THREADS, bodies("count threads", "main", lambda _: 2), fact="2"),
     twin("THR-30", "the state of a deleted thread is shown", "delete/finished/thread/unwatched/created-again",
          deleted_state_is_shown, fact="HTTP 200"),
+    twin("THR-37", "the thread is still there", "delete/finished/thread/unwatched/created-again",
+         deleted_thread_is_shown, fact="HTTP 200"),
     twin("THR-31", "an old message is back", "delete/finished/thread/unwatched/created-again",
          bodies("final state", "main", with_old_message), fact="A.human"),
     twin("THR-32", "a conflict", TOGETHER, status_code("create together", "fresh", 409), fact="HTTP 409"),
