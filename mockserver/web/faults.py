@@ -222,11 +222,11 @@ class Faults:
 
     def _intercept(self, request: web.Request, handler: Handler) -> Awaitable[web.StreamResponse]:
         # Every request passes here, and most deployments have no faults.
-        if self._global or self._by_thread or HEADER in request.headers:
+        if self._global or self._by_thread:
             return self._apply(request, handler)
         for name in request.headers:
             if name[: len(_HEADERS)].lower() == _HEADERS:
-                return _refuse(name)
+                return self._apply(request, handler) if HEADER in request.headers else _refuse(name)
         return handler(request)
 
     async def _apply(self, request: web.Request, handler: Handler) -> web.StreamResponse:

@@ -296,11 +296,17 @@ def part(limit: int, offset: int = 0) -> slice:
 
 def query(request: web.Request, schema: type[T], *, undescribed: Collection[str] = ()) -> T:
     """Return the query parameters of a request. A repeated parameter is a list. Raises `ApiError` 422."""
+    if not request.rel_url.raw_query_string:
+        # Most requests have none, and nearly every parameter has a default.
+        try:
+            return schema()
+        except TypeError:
+            # A parameter has none. What follows names it.
+            pass
     plain: dict[str, Any] = {}
-    if request.rel_url.raw_query_string:
-        for key in request.query:
-            found = request.query.getall(key)
-            plain[key] = found if len(found) > 1 else found[0]
+    for key in request.query:
+        found = request.query.getall(key)
+        plain[key] = found if len(found) > 1 else found[0]
     with _refusals:
         # Not strict, because every query parameter is text: "10" has to pass for a number.
         return accepted(plain, schema, lambda known: msgspec.convert(known, schema, strict=False), undescribed)[0]

@@ -190,8 +190,8 @@ class JournalEntry(Struct, dict=True):
         """Note the run that the headers of a response name."""
         # The path of a request that creates a run names no run, and its response may be a stream: the header is the
         # one place where every such response names the run.
-        found = _LOCATION.match(headers.get("Content-Location", ""))
-        if found is not None:
+        location = headers.get("Content-Location")
+        if location is not None and (found := _LOCATION.match(location)) is not None:
             self.run_id = found["run"]
             self.thread_id = self.thread_id or found["thread"]
 

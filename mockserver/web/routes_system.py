@@ -34,6 +34,10 @@ TRUNCATE: Final = "/internal/truncate"
 """A path of `langgraph dev` that no description has. Test suites of clients begin with it."""
 
 
+_OK: Final = msgspec.Raw(b'{"ok":true,"services":{}}')
+"""Encoded once: programs poll it, and benchmarks of servers measure it."""
+
+
 class OkQuery(Body, frozen=True):
     """The options of a health check. The mock has no database whose check could fail."""
 
@@ -49,12 +53,12 @@ class MetricsQuery(Body, frozen=True):
 async def ok(request: web.Request) -> web.StreamResponse:
     """Return 200 once the server accepts requests."""
     query(request, OkQuery)
-    return json_answer({"ok": True, "services": {}})
+    return json_answer(_OK)
 
 
 async def root(_: web.Request) -> web.StreamResponse:
     """Return 200, as `/ok` does, to clients that only know the base URL."""
-    return json_answer({"ok": True, "services": {}})
+    return json_answer(_OK)
 
 
 async def info(_: web.Request) -> web.StreamResponse:

@@ -134,3 +134,8 @@ async def test_a_body_that_is_required_is_refused_when_it_is_absent(stage: Stage
     answer = await stage.http.post(filled)
     assert answer.status_code in (400, 422), answer.text
     assert "JSON" in answer.text
+
+
+async def test_a_query_parameter_without_a_default_is_named(stage: Stage) -> None:
+    response = await stage.http.get("/store/items")
+    assert (response.status_code, response.json()) == (422, {"detail": "Object missing required field `key`"})
