@@ -13,6 +13,9 @@ Message = dict[str, Any]
 
 _id_of = itemgetter("id")
 
+LONG: Final = 4
+"""The number of messages from which on their ids are kept in a set. Looking at fewer takes less time than the set."""
+
 REMOVE_ALL = "__remove_all__"
 """The id of a `remove` message that empties the channel."""
 
@@ -105,10 +108,10 @@ def merge(existing: Sequence[Message], added: Sequence[Message]) -> list[Message
     Raises ValueError if a message to remove does not exist.
     """
     new = {message["id"] for message in added if message["type"] != "remove"}
-    # Nearly every write appends messages with ids of their own. To look for these among the ids of a long conversation
-    # takes half the time of the dict below.
-    if len(new) == len(added) and new.isdisjoint(map(_id_of, existing)):
-        return [*existing, *added]
+    known = existing.ids if isinstance(existing, Conversation) else map(_id_of, existing)
+    # Nearly every write appends messages with ids of their own, and needs no dict.
+    if len(new) == len(added) and new.isdisjoint(known):
+        return [*existing, *added] if len(existing) < LONG else Conversation.of(existing, added, new)
     # A dict keeps the position of a key that is assigned again, which is how `add_messages` replaces a message.
     merged: dict[str, Message] = {message["id"]: message for message in existing}
     for message in added:
@@ -120,6 +123,27 @@ def merge(existing: Sequence[Message], added: Sequence[Message]) -> list[Message
             missing = as_json(message["id"])
             raise ValueError(f"Attempting to delete a message with an ID that doesn't exist ({missing}).")
     return list(merged.values())
+
+
+class Conversation(list[Message]):
+    """The messages of a long conversation.
+
+    It shares `ids` with the conversations that it was made of and that are made of it. So these are the ids of all its
+    messages, and perhaps of others: a message whose id is not among them is new.
+    """
+
+    __slots__ = ("ids",)
+
+    ids: set[str]
+
+    @classmethod
+    def of(cls, existing: Sequence[Message], added: Sequence[Message], new: set[str]) -> Conversation:
+        """Return a conversation with messages `added`, whose ids are `new`."""
+        longer = cls(existing)
+        longer.extend(added)
+        longer.ids = existing.ids if isinstance(existing, cls) else set(map(_id_of, existing))
+        longer.ids |= new
+        return longer
 
 
 def text_of(message: Message) -> str:

@@ -117,6 +117,22 @@ def test_the_channel_replaces_what_it_knows_and_appends_what_it_does_not() -> No
         merge([first], [coerce({"type": "remove", "id": "unknown", "content": ""}, ids())])
 
 
+def test_a_long_conversation_replaces_what_it_knows() -> None:
+    begun = coerce_all(["a", "b", "c", "d"], ids())
+    fifth, sixth = ({"role": "user", "content": name, "id": name} for name in ("e", "f"))
+    longer = merge(begun, coerce_all([fifth], ids()))
+    # Two branches of one conversation, which share the ids that were ever in it.
+    branches = [merge(longer, coerce_all([sixth], ids())) for _ in range(2)]
+    assert [[text_of(one) for one in said] for said in (longer, *branches)] == [
+        ["a", "b", "c", "d", "e"],
+        ["a", "b", "c", "d", "e", "f"],
+        ["a", "b", "c", "d", "e", "f"],
+    ]
+    changed = coerce_all([{**sixth, "content": "F"}, {**fifth, "content": "E"}], ids())
+    assert [text_of(one) for one in merge(branches[1], changed)] == ["a", "b", "c", "d", "E", "F"]
+    assert len(merge(longer, coerce_all([{"type": "remove", "id": "e", "content": ""}], ids()))) == 4
+
+
 def test_the_text_of_a_message() -> None:
     blocks = ["weather ", {"type": "text", "text": "in "}, {"type": "image"}, {"type": "text", "text": "sf"}]
     assert text_of(coerce({"role": "user", "content": blocks}, ids())) == "weather in sf"
