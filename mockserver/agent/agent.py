@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Awaitable, Callable, Iterable, Mapping, Sequence
 from typing import Any, Final
 
 from msgspec import Struct
@@ -87,6 +87,10 @@ class Task(Struct, frozen=True):
     state: State
     """The channels of the graph with the node."""
     cursor: Cursor
+    calls: list[dict[str, Any]]
+    """The tool calls that the node is about to answer."""
+    fills: Fills
+    """The values of {names} in its texts."""
     configurable: dict[str, Any]
     thread_id: str
     run_id: str
@@ -103,11 +107,6 @@ class Task(Struct, frozen=True):
     """Returns whether a client receives the pieces of messages."""
     custom: Callable[[Any], None]
 
-    @property
-    def fills(self) -> Fills:
-        """Return the values of {names} in its texts."""
-        return Fills(self.cursor.fills, self.values)
-
     def show(self, emitted: Sequence[Message]) -> None:
         """Emit whole messages, which no model has streamed."""
         for message in emitted:
@@ -122,17 +121,17 @@ class ChildStart(Struct, frozen=True):
     given: Values
 
 
-def calls_to_answer(task: Task) -> list[dict[str, Any]]:
-    """Return the tool calls that a node is about to answer. Nodes that answer in parallel divide them, in order."""
-    step = task.cursor.step
+def calls_to_answer(script: Script, task: str, cursor: Cursor, values: Values) -> list[dict[str, Any]]:
+    """Return the tool calls that a task is about to answer. Tasks that answer in parallel divide them, in order."""
+    step = cursor.step
     if step is None or not step.may_answer:
         return []
-    answering = [node for node in step.tasks if task.cursor.answers_calls(node)]
-    node = task.cursor.playing(scripted_node(task.script, task.node))
-    beside = task.script.built_in and node_of(task.node) == AUDIT
+    answering = [node for node in step.tasks if cursor.answers_calls(node)]
+    node = cursor.playing(scripted_node(script, task))
+    beside = script.built_in and node_of(task) == AUDIT
     if node not in answering or beside:
         return []
-    calls, index = open_calls(task.values), answering.index(node)
+    calls, index = open_calls(values), answering.index(node)
     return calls[index:] if node == answering[-1] else calls[index : index + 1]
 
 
@@ -153,8 +152,11 @@ class ScriptedAgent:
         probe = probe_of(task.script, task.configurable)
         scripted = task.cursor.at_step(task.node) or Step(node=node_of(task.node))
 
-        async def gate(point: str) -> None:
-            await self._gates.pass_point(point, task.thread_id, task.run_id)
+        def gate(point: str) -> Awaitable[None] | None:
+            # In nearly all deployments no point is closed, and a coroutine for each point of each step costs.
+            if not self._gates.closes(point, task.thread_id):
+                return None
+            return self._gates.pass_point(point, task.thread_id, task.run_id)
 
         step = StepPlayer(
             f"{node_of(task.node)}:{task.cursor.visit(scripted_node(task.script, task.node))}",
@@ -198,7 +200,7 @@ class ScriptedAgent:
 
         As in LangGraph, only an agent with a name has a call, and only where the call was sent to the node.
         """
-        step, calls = task.cursor.at_step(task.node), calls_to_answer(task) if is_sent(task.node) else []
+        step, calls = task.cursor.at_step(task.node), task.calls if is_sent(task.node) else []
         called = calls[0] if calls else None
         agent = None if step is None or number >= len(step.children) else step.children[number].agent
         name = agent or (None if called is None else agent_of(called))
@@ -232,7 +234,7 @@ class ScriptedAgent:
             return _returned(task, ended)
         write = _changes(task, ended)
         speaks = scripted is not None and scripted.writes_messages
-        if not speaks and (calls := calls_to_answer(task)):
+        if not speaks and (calls := task.calls):
             said = [Result(content=messages.text_of(values["messages"][-1])) for values in ended]
             # Without a call for each, the last one answers all calls.
             write["messages"] = self._results(task, said if len(calls) >= len(said) else said[-1:])
@@ -293,7 +295,7 @@ class ScriptedAgent:
         whole = not isinstance(text, str) or (step.say is None and bool(step.calls))
         pieces = [""] if whole else ([fill(one, task.fills) for one in step.tokens or ()] or tokens(text))
         spoken, half, wanted = 0, max(1, len(pieces) // 2), False
-        each, begin = takes / len(pieces), self._clock.of(task.thread_id).now
+        each, begin = takes / len(pieces), self._clock.of(task.thread_id).now if takes else 0.0
         for number, piece in enumerate(pieces, start=1):
             # Whether a client listens is asked once per turn and not per piece:
             # it can only change while other tasks run.
@@ -320,7 +322,7 @@ class ScriptedAgent:
 
     def _results(self, task: Task, given: Sequence[Result]) -> list[Message]:
         """Return the results of the tool calls that a node answers. A single one is the result of all of them."""
-        calls = calls_to_answer(task)
+        calls = task.calls
         return [
             messages.tool_result(
                 result.content,
@@ -342,15 +344,17 @@ class ScriptedAgent:
 
         `due` is the time at which the delay should be over. If that is already past, the delay is skipped.
         """
+        if not seconds:
+            await asyncio.sleep(0)
+            return
         # The event loop sleeps for a millisecond or more, so thousands of short pieces would take a hundred times as
         # long as scripted. Only real time is ever late.
         clock = self._clock.of(task.thread_id)
-        if not seconds or (due is not None and clock.now >= due + TOLERATED):
+        if due is not None and clock.now >= due + TOLERATED:
             await asyncio.sleep(0)
         else:
             await clock.sleep(seconds)
-        if seconds:
-            task.timeline.spend(seconds)
+        task.timeline.spend(seconds)
 
 
 TOLERATED: Final = 1e-6
@@ -403,7 +407,7 @@ def _order(task: Task, child: Step, number: int) -> str:
     """Return the message that a child graph begins with: the one in the script, else a text of the tool call."""
     if child.input is not None:
         return str(fill(child.input, task.fills))
-    calls = calls_to_answer(task) or open_calls(task.values)
+    calls = task.calls or open_calls(task.values)
     args: dict[str, Any] = calls[min(number, len(calls) - 1)]["args"] if calls else {}
     texts = [value for value in (args.get("description"), *args.values()) if isinstance(value, str)]
     return texts[0] if texts else as_text(task.fills.get("text", ""))

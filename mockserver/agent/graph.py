@@ -63,16 +63,13 @@ def apply_write(values: Values, write: Values, state: State) -> Values:
 
     Raises ValueError if a channel cannot accept the value.
     """
-    merged = messages.merge(values.get("messages", ()), write["messages"]) if "messages" in write else None
-    return {
-        **values,
-        **({} if merged is None else {"messages": merged}),
-        **{
-            name: _reduced(name, reducer, values.get(name), write[name])
-            for name, reducer in state.reducers.items()
-            if name in write
-        },
-    }
+    written = dict(values)
+    if "messages" in write:
+        written["messages"] = messages.merge(values.get("messages", ()), write["messages"])
+    for name, reducer in state.reducers.items():
+        if name in write:
+            written[name] = _reduced(name, reducer, values.get(name), write[name])
+    return written
 
 
 def nodes(script: Script) -> tuple[str, ...]:

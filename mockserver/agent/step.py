@@ -47,7 +47,7 @@ class Paused(Exception):  # noqa: N818 - nothing went wrong
 class StepPlayer:
     """One visit of one node in one run. `name` is `NODE:VISIT`, and `probe` is None in a run without one.
 
-    `gate` returns when the step may pass a point.
+    `gate` returns what to await before the step may pass a point, None where nothing holds it.
     """
 
     def __init__(
@@ -56,7 +56,7 @@ class StepPlayer:
         probe: Probe | None,
         run_id: str,
         witnesses: Witnesses,
-        gate: Callable[[str], Awaitable[None]],
+        gate: Callable[[str], Awaitable[None] | None],
         *,
         resumed: bool = False,
         answer: Any = None,
@@ -75,8 +75,8 @@ class StepPlayer:
             bool(probe.witness or probe.hold) or probe.on_cancel != "stop"
         )
         self._wait: asyncio.Task[None] | None = None
-        self._may_continue = asyncio.Event()
-        self._may_continue.set()
+        self._paused: asyncio.Event | None = None
+        """Set at the end of the report of a swallowed cancellation, None while there is no such report."""
 
     @property
     def entry(self) -> str:
@@ -129,11 +129,11 @@ class StepPlayer:
                 # The report is a task of its own, so cancelling the body does not end it.
                 self._wait.cancel()
                 self._wait = None
-        # Cleared while a swallowed cancellation is reported. The body must not advance during that report, so that
+        # While a swallowed cancellation is reported, the body must not advance, so that
         # the order of events is the same in every test run.
-        if not self._may_continue.is_set():
-            await self._may_continue.wait()
-        await self._gate(f"{self.name}/{event}")
+        if self._paused is not None:
+            await self._paused.wait()
+        await self._pass(event)
 
     async def _body(self, work: Callable[[StepPlayer], Awaitable[T]]) -> T:
         await self.reach("enter")
@@ -143,17 +143,24 @@ class StepPlayer:
             if self.name in self._probe.interrupt and not self._resumed:
                 raise Paused({"question": "Go on?", "step": self.name})
         done = await work(self)
-        await self._gate(f"{self.name}/exit")
+        await self._pass("exit")
         return done
+
+    async def _pass(self, event: StepEvent) -> None:
+        """Return when the step may pass a point."""
+        held = self._gate(f"{self.name}/{event}")
+        if held is not None:
+            await held
 
     async def _swallow(self) -> None:
         """Report the cancellation while the body waits, then let the body continue."""
-        self._may_continue.clear()
+        self._paused = asyncio.Event()
         await self._report_shielded("cancelled")
         # The cancellation ends the hold that it interrupted, so the body does not wait for that report any longer.
         if self._wait is not None:
             self._wait.cancel()
-        self._may_continue.set()
+        self._paused.set()
+        self._paused = None
 
     async def _report_shielded(self, event: StepEvent, outcome: StepOutcome | None = None) -> bool:
         """Send a report that cancellation does not end. Return whether the waiting task was cancelled."""
@@ -161,7 +168,10 @@ class StepPlayer:
 
     def _takes_time(self, event: StepEvent) -> bool:
         """Return whether an event has a witness to report to, or a duration that replaces one."""
-        return self._probe is not None and (self._probe.witness is not None or self._seconds(self._probe, event) > 0)
+        if self._probe is None or not self._handles_cancellation:
+            # Without a witness, holds and a reaction to cancellation no event takes time.
+            return False
+        return self._probe.witness is not None or self._seconds(self._probe, event) > 0
 
     def _seconds(self, probe: Probe, event: StepEvent) -> float:
         """Return the duration that replaces an absent witness."""

@@ -11,9 +11,48 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Callable
-from typing import TypeVar
+from typing import Protocol, TypeVar
 
 T = TypeVar("T")
+
+
+class Happening(Protocol):
+    """Something to wait for that has happened or will happen, as an `asyncio.Event`."""
+
+    def is_set(self) -> bool:
+        """Return whether it has happened."""
+
+    async def wait(self) -> object:
+        """Return once it has happened."""
+
+
+class Once:
+    """Something that happens once.
+
+    Every run has one, and for most runs no request waits. An `asyncio.Event` takes 700 bytes from the beginning.
+    """
+
+    __slots__ = ("_event", "_happened")
+
+    def __init__(self) -> None:
+        self._happened = False
+        self._event: asyncio.Event | None = None
+
+    def is_set(self) -> bool:
+        """Return whether it has happened."""
+        return self._happened
+
+    def set(self) -> None:
+        """Let it have happened, and wake all that wait for it in the order in which they began to wait."""
+        self._happened = True
+        if self._event is not None:
+            self._event.set()
+
+    async def wait(self) -> None:
+        """Return once it has happened."""
+        if not self._happened:
+            self._event = self._event or asyncio.Event()
+            await self._event.wait()
 
 
 class Notifier:

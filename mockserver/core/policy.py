@@ -6,12 +6,12 @@ a subclass that replaces one method, so it differs in one decision and nothing e
 
 from __future__ import annotations
 
-import asyncio
 from collections.abc import Coroutine
 from typing import Any, Final, Literal
 
 from mockserver.core.checkpoints import Checkpoint, Values
 from mockserver.core.lifecycle import RunEvent, thread_status
+from mockserver.core.notifier import Happening
 from mockserver.core.records import Run, Thread
 from mockserver.core.strategies import DECISIONS, DEFAULT_STRATEGY, PHASES, STRATEGIES, Decision, decide
 from mockserver.core.streams import Event
@@ -159,7 +159,7 @@ class Policy:
     async def before_sending(self, run: Run) -> None:
         """Wait before a reader of a run is sent more. The correct server does not wait."""
 
-    def awaited(self, run: Run) -> asyncio.Event:
+    def awaited(self, run: Run) -> Happening:
         """Return the event that requests waiting for a run await: its end."""
         return run.ended
 

@@ -12,6 +12,7 @@ from mockserver.core.checkpoints import History, Values
 from mockserver.core.clock import Timeline
 from mockserver.core.ids import IdSource
 from mockserver.core.lifecycle import TERMINAL
+from mockserver.core.notifier import Once
 from mockserver.core.strategies import Fate, Phase
 from mockserver.core.streams import EventLog
 from mockserver.core.thread_stream import ThreadStream
@@ -63,7 +64,7 @@ class Run:
     error: dict[str, str] | None = None
     interruption: dict[str, str] | None = None
     """The reason why the run was stopped, None if it was not."""
-    ended: asyncio.Event = field(default_factory=asyncio.Event)
+    ended: Once = field(default_factory=Once)
 
     @property
     def over(self) -> bool:

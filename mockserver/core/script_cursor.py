@@ -118,15 +118,17 @@ class Cursor(Struct, frozen=True, dict=True):
 
     def heard(self, task: str, answers: Sequence[Any]) -> Cursor:
         """Return the cursor for a task whose first questions have these answers, which its texts may use."""
-        step = self.at_step(task)
+        step = self.at_step(task) if answers else None
         questions = () if step is None else step.questions
-        return replace(self, fills={**self.fills, **_heard(questions, answers)}) if questions and answers else self
+        return replace(self, fills={**self.fills, **_heard(questions, answers)}) if questions else self
 
     def answered(self, answers: Mapping[str, Sequence[Any]]) -> Cursor:
         """Return the cursor after answers to the questions of tasks, with the steps of the matching cases inserted."""
+        parts = self._parts
+        if not any(part.interrupt is not None for part in parts.values()):
+            return self
         inserted: list[Step] = []
         fills = dict(self.fills)
-        parts = self._parts
         for task in in_order(parts):
             part, given = parts[task], answers.get(task, ())
             for question, answer in zip(part.questions, given, strict=False):
@@ -149,6 +151,9 @@ class Cursor(Struct, frozen=True, dict=True):
 
     def at_node(self, node: str) -> Cursor:
         """Return the cursor at the nearest step of `node`, searching forward and then backward."""
+        if (step := self.step) is not None and _plays(step, node_of(node)):
+            # Nearly always, as only an interruption between two steps leaves it elsewhere.
+            return self
         here = range(self.index, len(self.steps))
         found = _nearest(self.steps, node_of(node), here, range(self.index - 1, -1, -1))
         return self if found is None else replace(self, index=found)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Any, Final
 
@@ -114,6 +114,7 @@ def append_checkpoint(
     source: Source,
     node: str,
     run: Run | None = None,
+    about: Mapping[str, Any] | None = None,
     child: ChildGraph | EditedChild | None = None,
     cursor: Cursor | None = None,
     beside: bool = False,
@@ -121,9 +122,10 @@ def append_checkpoint(
 ) -> Checkpoint:
     """Append a checkpoint to a thread: `node` wrote `values`, and `following` run next.
 
-    With `beside` it has the same parent as `parent`, because it is a copy of it. `run` is the run that wrote it. With
-    `child` it goes to the history of the child graph. `cursor` is the position in the script from there on.
-    `played` are the nodes of the superstep. It is empty for an update by a client, an input, or tasks that were sent.
+    With `beside` it has the same parent as `parent`, because it is a copy of it. `run` is the run that wrote it, and
+    `about` is its `run_metadata`, if that is known already. With `child` it goes to the history of the child graph.
+    `cursor` is the position in the script from there on. `played` are the nodes of the superstep. It is empty for an
+    update by a client, an input, or tasks that were sent.
     """
     moment = thread.timeline.moment()
     step = -1 if parent is None else parent.step + 1
@@ -142,14 +144,14 @@ def append_checkpoint(
         written_by=node_of(node),
         created_at=moment,
         metadata={
-            **({"graph_id": thread.graph_id} if run is None else _run_metadata(run)),
+            **(_about(thread, run) if about is None else about),
             "thread_id": thread.thread_id,
             "source": source,
             "step": step,
             **({"parents": {}} if child is None else child.metadata),
         },
         # Drawn after the checkpoint id: the order of calls to `ids` is part of what a seed determines.
-        task_ids=tuple(thread.ids.uuid4() for _ in following),
+        task_ids=tuple([thread.ids.uuid4() for _ in following]),
         cursor=cursor,
         played=played or (() if parent is None else parent.played),
     )
@@ -166,7 +168,11 @@ def append_input(thread: Thread, base: Checkpoint | None, values: Values, raw: V
     return received
 
 
-def _run_metadata(run: Run) -> dict[str, Any]:
+def _about(thread: Thread, run: Run | None) -> dict[str, Any]:
+    return {"graph_id": thread.graph_id} if run is None else run_metadata(run)
+
+
+def run_metadata(run: Run) -> dict[str, Any]:
     """Return what a checkpoint records about the run that wrote it, including the run's configuration."""
     asked = run.request.requested_checkpoint
     return {

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import asyncio
 from collections.abc import Callable
 from typing import Any
 
@@ -11,6 +10,7 @@ from msgspec.structs import replace
 from mockserver.agent.graph import apply_write
 from mockserver.core import messages
 from mockserver.core.checkpoints import Checkpoint, Values
+from mockserver.core.notifier import Happening
 from mockserver.core.records import Run, Thread
 from mockserver.defects.base import Defect
 from mockserver.script.types import AGENT
@@ -185,7 +185,7 @@ class WrongRunValues(Defect):
     )
     client = "`join` of the first run returns the second run's answer."
 
-    def awaited(self, run: Run) -> asyncio.Event:
+    def awaited(self, run: Run) -> Happening:
         newest = self._newest(run)
         return super().awaited(run) if newest is run or not self.strikes(run) else newest.ended
 

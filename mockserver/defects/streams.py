@@ -8,6 +8,7 @@ from aiohttp import web
 
 from mockserver.core.checkpoints import Checkpoint, Values
 from mockserver.core.clock import milliseconds
+from mockserver.core.notifier import Happening
 from mockserver.core.records import Run, Thread
 from mockserver.core.streams import Event
 from mockserver.defects.answers import RUN, RUNS, json_body, matches, names_missing_run, requested_run, with_body
@@ -84,7 +85,7 @@ class JoinHang(Defect):
     )
     client = "`join` of the stopped run never returns."
 
-    def awaited(self, run: Run) -> asyncio.Event:
+    def awaited(self, run: Run) -> Happening:
         stopped = run.ended.is_set() and run.fate is not None
         # An event that is never set. A run in flight is waited for correctly.
         return asyncio.Event() if stopped and self.strikes(run) else super().awaited(run)
@@ -119,7 +120,7 @@ class WaitAnswersEarly(Defect):
     seen = ()
     client = "The answer is missing when `join` returns, and seems to be lost."
 
-    def awaited(self, run: Run) -> asyncio.Event:
+    def awaited(self, run: Run) -> Happening:
         right = super().awaited(run)
         if right.is_set() or not self.strikes(run):
             return right

@@ -34,8 +34,8 @@ from mockserver.core.commands import added_by, answers_to, check_answer
 from mockserver.core.policy import Policy, policy_of
 from mockserver.core.protocol_feed import Feeds
 from mockserver.core.records import Run
-from mockserver.core.script_cursor import Cursor
-from mockserver.core.updates import ChildGraph, append_checkpoint, child_of, read_write
+from mockserver.core.script_cursor import Cursor, Fills
+from mockserver.core.updates import ChildGraph, append_checkpoint, child_of, read_write, run_metadata
 from mockserver.schemas.common import Command
 from mockserver.script.states import state_of
 from mockserver.script.tasks import as_started, in_order, is_sent, node_of, nodes_pulled
@@ -79,6 +79,8 @@ class Execution:
         self._base: Checkpoint | None = None
         self._steps = 0
         self._attempt = run.attempt
+        # Once for all checkpoints: neither the request of a run nor its configuration changes.
+        self._about = run_metadata(run)
         self._received: Values = {}
         """The part of the input that was written."""
 
@@ -161,7 +163,7 @@ class Execution:
         for node in as_started(seen_by):
             entered = replace(seen_by[node], values=inputs[node]) if node in inputs else seen_by[node]
             if node in kept:
-                calls = calls_to_answer(self._task(node, entered, namespace, [], None)) if is_sent(node) else ()
+                calls = self._task(node, entered, namespace, [], None).calls if is_sent(node) else ()
                 self._stream.task_starts(node, entered, namespace, calls=calls, kept=True)
             else:
                 values = self._read_sent(entered.values) if node in inputs else current.values
@@ -204,10 +206,10 @@ class Execution:
         answers = [self._policy.answer_given(self._run, answer) for answer in given]
         earlier = history.last_mark(current.checkpoint_id, "resume", node) or []
         again = None if answers or not asked else asked[0]
-        task = self._task(node, replace(current, values=values), namespace, [*earlier, *answers], again)
-        calls = calls_to_answer(task)
-        self._narrator.task_starts(current.task_id(node), node, current.values, calls, namespace)
-        self._stream.task_starts(node, current, namespace, calls=calls if is_sent(node) else ())
+        seen = current if values is current.values else replace(current, values=values)
+        task = self._task(node, seen, namespace, [*earlier, *answers], again)
+        self._narrator.task_starts(current.task_id(node), node, current.values, task.calls, namespace)
+        self._stream.task_starts(node, current, namespace, calls=task.calls if is_sent(node) else ())
         return task
 
     async def _node(self, task: Task, current: Checkpoint, child: ChildGraph | None, *, alone: bool) -> Values:
@@ -224,7 +226,7 @@ class Execution:
 
         `alone`: no other node runs in this superstep.
         """
-        node, calls = task.node, calls_to_answer(task)
+        node, calls = task.node, task.calls
         history = self._thread.history if child is None else child.history
         namespace = "" if child is None else child.namespace
         try:
@@ -399,17 +401,21 @@ class Execution:
         cursor = current.cursor or graph.locate(self._run, current.values)
         if current.next:
             cursor = cursor.at_node(graph.scripted_node(self._run.script, current.next[0]))
-        return replace(current, cursor=cursor)
+        return current if cursor is current.cursor else replace(current, cursor=cursor)
 
     def _task(
         self, node: str, current: Checkpoint, namespace: str, answers: list[Any], open_question: str | None
     ) -> Task:
+        script, values = self._run.script, current.values
+        cursor = (current.cursor or Cursor()).heard(node, answers)
         return Task(
             node=node,
-            values=current.values,
-            script=self._run.script,
-            state=state_of(self._run.script, namespace),
-            cursor=(current.cursor or Cursor()).heard(node, answers),
+            values=values,
+            script=script,
+            state=state_of(script, namespace),
+            cursor=cursor,
+            calls=calls_to_answer(script, node, cursor, values),
+            fills=Fills(cursor.fills, values),
             configurable=self._policy.configurable(self._run),
             thread_id=self._thread.thread_id,
             run_id=self._run.run_id,
@@ -417,7 +423,7 @@ class Execution:
             timeline=self._thread.timeline,
             answers=answers,
             open_question=open_question,
-            in_blocks=self._run.by_protocol and not self._run.script.built_in,
+            in_blocks=self._run.by_protocol and not script.built_in,
             emit=lambda emitted: self._emit(node, current, emitted, namespace),
             wants_pieces=self._wants_pieces,
             custom=lambda data: self._custom(data, namespace),
@@ -571,6 +577,7 @@ class Execution:
             following=following,
             source=source,
             run=self._run,
+            about=self._about,
             child=child,
             cursor=cursor,
             played=played,

@@ -37,8 +37,11 @@ class Graphs(Mapping[str, Script]):
     def of(self, name: object) -> Script:
         """Return the script of a graph, that of the default graph for an unknown name."""
         # In one call, because every step of a run makes it several times.
-        found = self._scripts.get(name) if isinstance(name, str) else None
-        return self._scripts[self.default] if found is None else found
+        try:
+            return self._scripts[name]  # type: ignore[index]
+        except (KeyError, TypeError):
+            # TypeError: metadata is JSON, so the name may be a list.
+            return self._scripts[self.default]
 
     def replaced(self, others: Mapping[str, Script]) -> Graphs:
         """Return these graphs with the scripts of some replaced. Graphs that are not there are not added."""

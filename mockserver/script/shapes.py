@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Mapping
+from functools import cached_property
 from typing import Annotated, Any, ClassVar, Final, Literal, get_args
 
 import msgspec
@@ -89,7 +90,7 @@ class Edge(Part, frozen=True):
     conditional: Annotated[bool, Meta(description="drawn as one of several ways")] = False
 
 
-class Schemas(Part, frozen=True):
+class Schemas(Part, frozen=True, dict=True):
     """The JSON Schemas of a graph."""
 
     input: Annotated[
@@ -102,12 +103,13 @@ class Schemas(Part, frozen=True):
     config: Annotated[JsonSchema | None, Meta(description="of `config.configurable`. Default: `context`")] = None
     context: Annotated[JsonSchema | None, Meta(description="of the context")] = None
 
-    @property
+    # These are cached because every write needs them, and a script never changes.
+    @cached_property
     def inputs(self) -> frozenset[str] | None:
         """Return the channels that an input may write to, None for all."""
         return _properties(self.input)
 
-    @property
+    @cached_property
     def outputs(self) -> frozenset[str] | None:
         """Return the channels that the output shows, None for all."""
         return _properties(self.output)

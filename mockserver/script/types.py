@@ -283,7 +283,7 @@ class Step(Output, frozen=True, dict=True):
         """Return whether its child graph works on the parent's messages, instead of a conversation of its own."""
         return self.returns == "messages"
 
-    @property
+    @cached_property
     def results(self) -> list[Result]:
         """Return the results that it gives to tool calls."""
         if self.result is None:
