@@ -12,10 +12,8 @@ from typing import Any, Final
 
 import yaml
 
+from mockserver.script.files import MAX_BYTES
 from mockserver.script.yaml_12 import TAG, VALUES
-
-MAX_BYTES: Final = 4 * 1024 * 1024
-"""The maximum size of a script in bytes. A larger one takes seconds to parse, in which the mock answers nothing."""
 
 MAX_DEPTH: Final = 100
 """The maximum nesting of lists and objects. The parser is recursive and would overflow the C stack."""

@@ -1,38 +1,31 @@
-"""Script files: loading YAML, errors that name the line and the closest valid word, and the JSON Schema."""
+"""Scripts: loading them from files and texts, the built-in one, and the JSON Schema."""
 
 from __future__ import annotations
 
-import re
 from functools import cache, lru_cache
 from pathlib import Path
 from typing import Any, Final
 
 import msgspec
-import yaml
 
-from mockserver.script.bounds import MAX_BYTES, RefusedError, check_aliases, check_text, check_values, place
+from mockserver.script.files import SUFFIXES as SUFFIXES
+from mockserver.script.files import ScriptError as ScriptError
+from mockserver.script.files import text_of
 from mockserver.script.sense import mistakes
-from mockserver.script.suggestions import MEANT, explained
 from mockserver.script.types import BuiltIn, Script
-from mockserver.script.yaml_12 import Loader
 
 # Hides the frames of this module in the tracebacks of pytest, which then show the line of the test.
 __tracebackhide__ = True
 
 GUIDE: Final = Path(__file__).parent / "scripts" / "guide.yaml"
 """The conversation of the double-texting guides, with the guides' texts and call ids."""
-SUFFIXES: Final = (".yaml", ".yml", ".json")
-"""The ends of the names of script files."""
-_PATHS: Final = f"which ends with {', '.join(SUFFIXES)}. A script begins with `turns:`. Over HTTP, send its text"
-
-
-class ScriptError(Exception):
-    """An invalid script. The text names the file, the line, and a correction."""
+GUIDE_AS_JSON: Final = GUIDE.with_suffix(".json")
+"""The same conversation, which is read without PyYAML. A test compares the two files."""
 
 
 def load(path: Path = GUIDE) -> Script:
     """Return the script in a YAML or JSON file. Raises `ScriptError`."""
-    return parse(_text(path), str(path))
+    return parse(text_of(path), str(path))
 
 
 def load_any(path: Path) -> Script | dict[str, Any]:
@@ -40,116 +33,38 @@ def load_any(path: Path) -> Script | dict[str, Any]:
 
     Raises `ScriptError`.
     """
-    node, data = _document(_text(path), str(path))
+    # Imported here, as in `parse`: the import of PyYAML is slow, and the built-in conversation does not need it.
+    from mockserver.script.document import converted, document, place_of
+
+    node, data = document(text_of(path), str(path))
     if not isinstance(data, dict) or "graphs" not in data or "turns" in data:
-        return _converted(node, data, str(path), Script)
+        return converted(node, data, str(path))
     graphs = data["graphs"]
     if not isinstance(graphs, dict) or not graphs or not all(isinstance(name, str) for name in graphs):
-        raise ScriptError(f"{path}:{place(_at(node, '.graphs'))}: `graphs` lists no graph. Write NAME: FILE for each")
+        raise ScriptError(f"{path}:{place_of(node, '.graphs')}: `graphs` lists no graph. Write NAME: FILE for each")
     return graphs
 
 
 @cache
 def built_in() -> Script:
     """Return the built-in conversation."""
-    return _converted(*_document(_text(GUIDE), str(GUIDE)), str(GUIDE), BuiltIn)
-
-
-def _text(path: Path) -> str:
-    """Return the text of a script file. Raises `ScriptError`."""
-    try:
-        with path.open("rb") as file:
-            # One byte more than there may be, so that a script that is too large, or never ends, is refused below.
-            return file.read(MAX_BYTES + 1).decode()
-    except OSError as error:
-        if re.match(r"https?:/", str(path)):
-            raise ScriptError(f"the script {path} is a URL. Give a path, or the text that is there") from None
-        where = "" if path.is_absolute() else f", which is relative to {Path.cwd()}"
-        raise ScriptError(f"cannot read the script {path}: {error.strerror}. Check the path{where}") from error
-    except UnicodeDecodeError as error:
-        raise ScriptError(f"{path}: the file is not UTF-8 text. Save the script as UTF-8") from error
+    return msgspec.json.decode(GUIDE_AS_JSON.read_bytes(), type=BuiltIn)
 
 
 @lru_cache(maxsize=64)
 def parse(text: str, name: str = "script") -> Script:
     """Return the script in a text. `name` stands for it in errors. Raises `ScriptError`."""
     # Kept, because a script is immutable and every test of a file may load the same one.
-    return _converted(*_document(text, name), name, Script)
+    from mockserver.script.document import parsed
 
-
-def _document(text: str, name: str) -> tuple[yaml.Node, Any]:
-    """Return the YAML in a text, as nodes and as data. Raises `ScriptError`."""
-    loader = None
-    try:
-        loader = Loader(text)
-        check_text(text, Loader)
-        # The nodes are kept beside the data, because only they know lines.
-        # msgspec names a path, and `_at` finds its line.
-        node = loader.get_single_node()
-        if node is None:
-            raise ScriptError(f"{name}: the script is empty. Add `turns`")
-        check_aliases(node)
-        check_values(node)
-        return node, loader.construct_document(node)
-    except yaml.MarkedYAMLError as error:
-        mark = error.problem_mark or error.context_mark
-        where = f":{mark.line + 1}:{mark.column + 1}" if mark else ""
-        problem = str(error.problem or error.context)
-        raise ScriptError(f"{name}{where}: invalid YAML: {problem}{_advice(problem, mark, text)}") from None
-    except RefusedError as error:
-        raise ScriptError(f"{name}{f':{error.place}' if error.place else ''}: {error}") from None
-    except ScriptError:
-        raise
-    except Exception as error:  # noqa: BLE001
-        # PyYAML reads `!!int ''`, `!!bool x` and the like with whatever exception its code happens to raise.
-        reason = (str(error).splitlines() or [type(error).__name__])[0]
-        raise ScriptError(f"{name}: invalid YAML: {reason}") from None
-    finally:
-        if loader is not None:
-            loader.dispose()
-
-
-def _advice(problem: str, mark: yaml.Mark | None, text: str) -> str:
-    """Return the frequent cause of an error of PyYAML, which does not name it, as the next sentence."""
-    line = text.splitlines()[mark.line] if mark is not None and mark.line < len(text.splitlines()) else ""
-    if "cannot start any token" in problem:
-        is_tab = mark is not None and line[mark.column : mark.column + 1] == "\t"
-        return (
-            ". Indent with spaces and not with tabs" if is_tab else ". Put a text that begins with this sign in quotes"
-        )
-    if "unknown escape character" in problem:
-        return ". Put a text with `\\` in single quotes"
-    if "another document" in problem:
-        return ". A file has one script: remove the line `---`"
-    if "mapping values are not allowed" in problem:
-        return ". Put a text with `: ` in quotes, and indent all keys of an object alike"
-    if "unexpected end of stream" in problem:
-        return ". Close the quote"
-    if "undefined alias" in problem:
-        return ". Put a text that begins with `*` in quotes"
-    if "alphabetic or numeric character" in problem:
-        return ". Put a text that begins with `*` or `&` in quotes"
-    if "did not find expected key" in problem and line.lstrip().startswith("- "):
-        return ". Indent all items of a list alike"
-    if "did not find expected" in problem:
-        return ". Close every bracket and quote, and put a text with `: ` or ` #` in quotes"
-    return ""
-
-
-def _converted(node: yaml.Node, data: Any, name: str, kind: type[Script]) -> Script:
-    try:
-        script = msgspec.convert(data, kind)
-    except msgspec.ValidationError as error:
-        if isinstance(data, str):
-            raise ScriptError(f"{name}: `{data[:80]}` is neither a script nor the path of one, {_PATHS}") from None
-        raise ScriptError(_describe(error, node, name)) from None
-    for path, text in mistakes(script):
-        raise ScriptError(f"{name}:{place(_at(node, path))}: {text} (at {path.lstrip('.')})")
-    return script
+    return parsed(text, name)
 
 
 def check(script: Script, name: str) -> None:
     """Raise `ScriptError` for a script that Python code has created with values that no script has."""
+    # Imported here: only scripts that are made in Python are checked here.
+    from mockserver.script.suggestions import MEANT, explained
+
     try:
         # msgspec checks what it reads and not what is created.
         msgspec.convert(msgspec.to_builtins(script), type(script))
@@ -169,51 +84,3 @@ def schema() -> dict[str, Any]:
         "title": "A script of the mock deployment",
         **found,
     }
-
-
-def _describe(error: msgspec.ValidationError, root: yaml.Node, name: str) -> str:
-    """Return what is wrong with a script, where, and what may have been meant."""
-    mistake = explained(str(error), Script, MEANT)
-    node = _at(root, mistake.path)
-    if isinstance(root, yaml.SequenceNode):
-        return f"{name}:{place(node)}: expected an object, got a list. A script begins with `turns:`, above the list"
-    if mistake.key is not None:
-        text, node = _instead(mistake.key, node), _key(node, mistake.key) or node
-        if text is not None:
-            return f"{name}:{place(node)}: {text}"
-    # `{text}` without quotes is an object of YAML.
-    quotes = (
-        ". Put a text that begins with `{` in quotes"
-        if re.match(r"expected a text.*got an object", str(mistake))
-        else ""
-    )
-    return f"{name}:{place(node)}: {mistake}{quotes}"
-
-
-def _instead(key: str, node: yaml.Node) -> str | None:
-    """Return the text for a key that no similar word explains, None for another one."""
-    if key.startswith("//"):
-        return f"`{key[:40]}` is no comment. A comment begins with `#`"
-    value = _at(node, f".{key}")
-    if isinstance(value, yaml.MappingNode) and _key(value, "turns") is not None:
-        return f"`{key}` contains the script. Write its keys at the top, and the name of its graph as `name: {key}`"
-    return None
-
-
-def _at(node: yaml.Node, path: str) -> yaml.Node:
-    """Return the node at msgspec's path, or the deepest one that exists."""
-    for step in re.findall(r"\.([^.\[\]]+)|\[(\d+)\]", path):
-        name, index = step
-        if index and isinstance(node, yaml.SequenceNode) and int(index) < len(node.value):
-            node = node.value[int(index)]
-        elif name and isinstance(node, yaml.MappingNode):
-            found = next((value for key, value in node.value if key.value == name), None)
-            if found is None:
-                break
-            node = found
-    return node
-
-
-def _key(node: yaml.Node, name: str) -> yaml.Node | None:
-    pairs = node.value if isinstance(node, yaml.MappingNode) else ()
-    return next((key for key, _ in pairs if key.value == name), None)

@@ -1,5 +1,6 @@
 """Scripts as files: what a good one says, and how a bad one is refused."""
 
+import json
 import re
 from pathlib import Path
 
@@ -10,7 +11,7 @@ import yaml
 
 from mockserver.core.script_cursor import Cursor, TurnContext, enter, fill
 from mockserver.script.actions import Call, Failure, Result
-from mockserver.script.load import GUIDE, ScriptError, load, parse, schema
+from mockserver.script.load import GUIDE, GUIDE_AS_JSON, ScriptError, built_in, load, parse, schema
 from mockserver.script.types import Interrupt, Script, Step, Turn, When
 
 
@@ -105,6 +106,12 @@ def test_the_schema_for_editors_takes_what_the_loader_takes() -> None:
     validator.validate(yaml.safe_load(GUIDE.read_text()))
     with pytest.raises(jsonschema.ValidationError, match="sai"):
         validator.validate({"turns": [{"steps": [{"sai": "hello"}]}]})
+
+
+def test_the_built_in_conversation_is_the_same_in_both_files() -> None:
+    shown = json.dumps(yaml.safe_load(GUIDE.read_text("utf-8")), indent=1, ensure_ascii=False) + "\n"
+    assert GUIDE_AS_JSON.read_text("utf-8") == shown, f"write this into {GUIDE_AS_JSON}:\n{shown}"
+    assert msgspec.to_builtins(built_in()) == msgspec.to_builtins(load())
 
 
 def test_the_same_script_in_python_is_checked_as_soon_as_it_is_made() -> None:

@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from mockserver.script import bounds, patterns
+from mockserver.script import files, patterns
 from mockserver.script.load import ScriptError, load, parse
 from tests.mockserver.stage import asking, on_stage
 
@@ -28,7 +28,7 @@ LONG = "ab" * 100 + "!"
         ("turns: &t [*t]", "script:1:8: an alias refers to the part that contains it"),
         ("turns:\n- " + "[" * 150, "script:2:101: lists and objects are nested more than 100 deep"),
         ("{turns: " * 150, "script:1:801: lists and objects are nested more than 100 deep"),
-        ("# " + "x" * bounds.MAX_BYTES, "script: a script has at most 4 MB"),
+        ("# " + "x" * files.MAX_BYTES, "script: a script has at most 4 MB"),
     ],
     ids=["aliases", "object in itself", "list in itself", "deep list", "deep object", "long"],
 )
