@@ -12,7 +12,7 @@ import asyncio
 import re
 from collections import deque
 from collections.abc import Callable, Iterable, Iterator, Mapping
-from contextvars import ContextVar, Token
+from contextvars import ContextVar
 from functools import cached_property
 from itertools import count
 from typing import TYPE_CHECKING, Any, Final
@@ -258,7 +258,9 @@ class Journal:
             raw, handler = b"", _raising(error)
         # Recorded before the route runs: `busy` and `asks` describe the thread that the client has written to.
         entry = self._record(request, raw)
-        token, noting = _ENTRY.set(entry), self.note_ignored(entry)
+        # Never reset: aiohttp handles each request in a task of its own, and so in a context of its own.
+        _ENTRY.set(entry)
+        self.note_ignored(entry)
         try:
             response = await handler(request)
         except (asyncio.CancelledError, ConnectionError):
@@ -268,8 +270,6 @@ class Journal:
             _record_response(entry, response)
             return response
         finally:
-            _ENTRY.reset(token)
-            IGNORED.reset(noting)
             # Counted in requests and not in seconds: with an instant clock many requests have the same time.
             entry.ended = self._last
             if entry.thread_id is not None:
@@ -277,9 +277,9 @@ class Journal:
                 entry.left = () if thread is None else tuple(thread.in_flight)
             self._notifier.notify()
 
-    def note_ignored(self, entry: JournalEntry) -> Token[list[str] | None]:
+    def note_ignored(self, entry: JournalEntry) -> None:
         """Note from now on in an entry what is ignored, unless the deployment is strict."""
-        return IGNORED.set(None if self.strict else entry.ignored)
+        IGNORED.set(None if self.strict else entry.ignored)
 
     def record_start(self, request: web.Request, response: web.StreamResponse) -> None:
         """Record the status of a response that starts, because a stream may stay open for long."""
