@@ -8,8 +8,9 @@ nothing is written). `run/start` is the point before the first checkpoint of a r
 from __future__ import annotations
 
 import asyncio
-from dataclasses import dataclass, field
 from typing import Final
+
+from msgspec import Struct, field
 
 from mockserver.core.notifier import Notifier
 
@@ -17,8 +18,7 @@ START_POINT: Final = "run/start"
 """The point at which a run is held before it starts. No script can define it, because names have no slash."""
 
 
-@dataclass(frozen=True, slots=True, eq=False)
-class Held:
+class Held(Struct, frozen=True, eq=False):
     """A run that is held at a point."""
 
     point: str

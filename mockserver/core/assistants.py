@@ -7,12 +7,11 @@ the nodes of its graph receive.
 from __future__ import annotations
 
 from collections.abc import Collection, Iterator
-from dataclasses import dataclass, field, replace
 from datetime import datetime
 from typing import Any, Final
 
 import msgspec
-from msgspec import UNSET, structs
+from msgspec import UNSET, Struct, field, structs
 
 from mockserver.core.clock import EPOCH
 from mockserver.core.ids import canonical, named
@@ -33,8 +32,7 @@ class AssistantError(Exception):
         self.missing = missing
 
 
-@dataclass(frozen=True, slots=True)
-class Version:
+class Version(Struct, frozen=True):
     """An assistant after one of its changes."""
 
     number: int
@@ -52,8 +50,7 @@ class Version:
         return found
 
 
-@dataclass(slots=True, eq=False)
-class Assistant:
+class Assistant(Struct, eq=False):
     """A graph under a name, with one version per change."""
 
     assistant_id: str
@@ -175,7 +172,7 @@ class Assistants:
             if request.config is not UNSET and request.config.configurable and request.context:
                 raise AssistantError(BOTH)
             config = {**config, "configurable": request.context}
-        assistant.current = replace(
+        assistant.current = structs.replace(
             before,
             # Not the current number plus one: `set_latest` may have gone back
             # to an older version, and no version is overwritten.

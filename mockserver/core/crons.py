@@ -11,9 +11,10 @@ from __future__ import annotations
 import asyncio
 import logging
 from collections.abc import Callable
-from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from typing import Any, Final
+
+from msgspec import Struct, field
 
 from mockserver.core.assistants import Assistant
 from mockserver.core.clock import Clock, Clocks, InstantClock, UndelayedClock
@@ -33,8 +34,7 @@ class CronError(Exception):
     """A cron that cannot be created or changed. The text states the reason."""
 
 
-@dataclass(slots=True, eq=False)
-class Cron:
+class Cron(Struct, eq=False):
     """A schedule and the run that it creates. `payload` is the request as the client sent it."""
 
     cron_id: str
@@ -52,7 +52,7 @@ class Cron:
     now: datetime
     """The cron's logical time."""
     next_run: datetime | None = None
-    task: asyncio.Task[None] | None = field(default=None, repr=False)
+    task: asyncio.Task[None] | None = field(default=None)
 
 
 class Crons:

@@ -22,10 +22,10 @@ import asyncio
 from collections import deque
 from collections.abc import Callable, Collection, Iterable
 from contextlib import AbstractAsyncContextManager
-from dataclasses import dataclass, field
 from typing import Any, Final, Protocol
 
 import msgspec
+from msgspec import Struct, field
 
 KEPT: Final = 10_000
 """The number of events of a thread that are kept for a replay, and the capacity of a listener's outbox."""
@@ -46,8 +46,7 @@ class Outgoing(Protocol):
         """Return the message as JSON."""
 
 
-@dataclass(slots=True)
-class FeedEvent:
+class FeedEvent(Struct):
     """One event of a thread."""
 
     event_id: str
@@ -57,7 +56,7 @@ class FeedEvent:
     namespace: GraphNamespace
     timestamp: int
     data: Any
-    _encoded: bytes = field(default=b"", repr=False)
+    _encoded: bytes = field(default=b"")
 
     @property
     def channel(self) -> str:
@@ -75,8 +74,7 @@ class FeedEvent:
         return self._encoded
 
 
-@dataclass(frozen=True, slots=True)
-class CommandResponse:
+class CommandResponse(Struct, frozen=True):
     """The response to a command. It goes through the listener's outbox, to keep its position among the events."""
 
     body: dict[str, Any]
@@ -86,8 +84,7 @@ class CommandResponse:
         return _encode(self.body)
 
 
-@dataclass(frozen=True, slots=True)
-class Filter:
+class Filter(Struct, frozen=True):
     """A subscription: the channels, the namespaces below which events count, and the depth below those."""
 
     channels: Collection[str]

@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import asyncio
-from dataclasses import dataclass, field
 from datetime import datetime
 from typing import TYPE_CHECKING, Any
+
+from msgspec import Struct, field
 
 from mockserver.core.assistants import Assistant
 from mockserver.core.checkpoints import History, Values
@@ -24,8 +25,7 @@ if TYPE_CHECKING:
     from mockserver.script.types import Script
 
 
-@dataclass(slots=True, eq=False)
-class Run:
+class Run(Struct, eq=False):
     """One execution of the graph on a thread."""
 
     run_id: str
@@ -93,8 +93,7 @@ class Run:
         return found
 
 
-@dataclass(frozen=True, slots=True)
-class TimeLeft:
+class TimeLeft(Struct, frozen=True):
     """The end of a thread's time-to-live. `strategy` is what happens then: `delete` or `keep_latest`."""
 
     strategy: str
@@ -102,8 +101,7 @@ class TimeLeft:
     expires_at: datetime
 
 
-@dataclass(slots=True, eq=False)
-class Thread:
+class Thread(Struct, eq=False):
     """A conversation: its runs and its checkpoints."""
 
     thread_id: str

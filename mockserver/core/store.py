@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
 from datetime import datetime
 from typing import Any, Final
+
+from msgspec import Struct
 
 from mockserver.core.json_text import as_json
 from mockserver.script.actions import RESERVED_ROOT
@@ -24,8 +25,7 @@ class FilterError(Exception):
     """A filter with an unknown operator."""
 
 
-@dataclass(slots=True)
-class Item:
+class Item(Struct):
     """One item. `minutes` is its time-to-live, and `expires` the clock time at which it is deleted."""
 
     namespace: Namespace

@@ -16,8 +16,9 @@ an earlier `interrupt` stopped. Otherwise the outcome would depend on the moment
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
 from typing import Final, Literal
+
+from msgspec import Struct, field
 
 from mockserver.vocabulary import Strategy
 
@@ -49,8 +50,7 @@ DECISIONS: Final[dict[tuple[Strategy, Phase], Treatment]] = {
 }
 
 
-@dataclass(frozen=True)
-class Decision:
+class Decision(Struct, frozen=True):
     """The admission of a new run: its acceptance, and the fates of the runs in flight by run id."""
 
     accepted: bool

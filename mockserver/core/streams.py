@@ -17,10 +17,10 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Callable
 from contextlib import AbstractAsyncContextManager
-from dataclasses import dataclass, field
 from typing import Any, Final
 
 import msgspec
+from msgspec import Struct, field
 
 MAX_BATCH: Final = 64
 """The number of events that are encoded at once. A larger batch would block the event loop for other clients."""
@@ -34,15 +34,14 @@ Tap = Callable[[str, Any, int], None]
 Within = Callable[[float], AbstractAsyncContextManager[object]]
 
 
-@dataclass(slots=True)
-class Event:
+class Event(Struct):
     """One event: its name, the stream mode that it belongs to (None: always sent), its data."""
 
     name: str
     mode: str | None
     data: Any
     event_id: str | None
-    _encoded: bytes = field(default=b"", repr=False)
+    _encoded: bytes = field(default=b"")
 
     def put(self, data: Any) -> None:
         """Replace the data, for readers that have not been sent the event yet."""

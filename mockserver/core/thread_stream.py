@@ -8,8 +8,9 @@ from __future__ import annotations
 
 from collections import deque
 from collections.abc import Collection
-from dataclasses import dataclass
 from typing import Any, Final, Literal
+
+from msgspec import Struct
 
 from mockserver.core.protocol_feed import KEPT, Listener
 from mockserver.core.streams import Event
@@ -20,8 +21,7 @@ FROM_THE_START: Final = ("-", "-1")
 """The values of `Last-Event-ID` with which a client requests every kept event."""
 
 
-@dataclass(frozen=True, slots=True)
-class Published:
+class Published(Struct, frozen=True):
     """One event of a thread, with its number."""
 
     number: int

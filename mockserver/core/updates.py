@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
 from typing import Any, Final
+
+from msgspec import Struct
 
 from doubletext import __version__
 from mockserver.core import messages
@@ -28,8 +29,7 @@ SERVER_METADATA: Final[dict[str, Any]] = {
 """The server's description of itself in the metadata of runs and checkpoints."""
 
 
-@dataclass(frozen=True, slots=True)
-class ChildGraph:
+class ChildGraph(Struct, frozen=True):
     """A child graph that `node` plays. Its writes go to `history`, the history of its namespace.
 
     `parent` is the checkpoint at which the node is next, in the graph with the namespace `outer`.
@@ -71,8 +71,7 @@ def child_of(graph: History | ChildGraph, node: str, current: Checkpoint, number
     return ChildGraph(node, own, namespace, current, outer)
 
 
-@dataclass(frozen=True, slots=True)
-class EditedChild:
+class EditedChild(Struct, frozen=True):
     """A child graph whose state a client writes, on top of a checkpoint of its own."""
 
     history: History

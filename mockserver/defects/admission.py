@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
 from typing import Any
+
+from msgspec.structs import replace
 
 from mockserver.agent.graph import apply_write
 from mockserver.core.records import Run, Thread

@@ -7,9 +7,9 @@ value takes one of them.
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
 from typing import Any
 
+from msgspec import Struct
 from msgspec.structs import replace
 
 from mockserver.agent import graph
@@ -22,8 +22,7 @@ from mockserver.script.tasks import nodes_pulled
 from mockserver.script.types import Script
 
 
-@dataclass(frozen=True, slots=True)
-class ManualWrite:
+class ManualWrite(Struct, frozen=True):
     """Values that a client writes as if `node` had written them. None is the node that ran last."""
 
     values: Mapping[str, Any] | None

@@ -8,13 +8,12 @@ of the protocol or a client have it: a mock that accepted it would hide that rea
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass
 from typing import Annotated, Any, Final, TypeVar
 from uuid import uuid4
 
 import msgspec
 from aiohttp import web
-from msgspec import UNSET, Meta, UnsetType, structs
+from msgspec import UNSET, Meta, Struct, UnsetType, structs
 
 from mockserver.core.checkpoints import History
 from mockserver.core.json_text import as_json
@@ -136,8 +135,7 @@ class Unsubscribe(Body, frozen=True):
     subscription_id: str
 
 
-@dataclass
-class ProtocolSession:
+class ProtocolSession(Struct):
     """The execution of one command on one thread."""
 
     request: web.Request

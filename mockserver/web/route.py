@@ -3,17 +3,16 @@
 from __future__ import annotations
 
 from collections.abc import Awaitable, Callable
-from dataclasses import dataclass
 from typing import Any, Final
 
 from aiohttp import web
+from msgspec import Struct
 
 THREAD: Final = "/threads/{thread_id}"
 RUN: Final = f"{THREAD}/runs/{{run_id}}"
 
 
-@dataclass(frozen=True, slots=True)
-class Route:
+class Route(Struct, frozen=True):
     """A method and a path with their handler. `body` and `query` are the types that the handler reads."""
 
     method: str

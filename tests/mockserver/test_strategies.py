@@ -1,4 +1,3 @@
-from dataclasses import FrozenInstanceError
 from itertools import product
 
 import pytest
@@ -9,7 +8,7 @@ from mockserver.vocabulary import Strategy
 
 def test_a_decision_stands() -> None:
     decision = decide("reject", {})
-    with pytest.raises(FrozenInstanceError):
+    with pytest.raises(AttributeError):
         decision.accepted = False  # type: ignore[misc]
 
 
