@@ -5,6 +5,7 @@ import os
 from functools import cache
 
 import pytest
+from httpx._config import DEFAULT_TIMEOUT_CONFIG
 from httpx._transports import default as transports
 from hypothesis import HealthCheck, settings
 from xdist.scheduler.loadscope import LoadScopeScheduling  # type: ignore[import-untyped]
@@ -18,6 +19,10 @@ settings.load_profile("doubletext")
 # Every client of httpx loads the certificates of the machine, which takes 20 ms, also where it speaks plain HTTP, as
 # with the deployments of the tests. That was a third of the time of the mock's tests.
 transports.create_ssl_context = cache(transports.create_ssl_context)  # type: ignore[attr-defined]
+
+# Five seconds are short on a machine that runs three processes of tests, and no test is about them.
+for _part in ("connect", "read", "write", "pool"):
+    setattr(DEFAULT_TIMEOUT_CONFIG, _part, 120.0)
 
 # More than a hundred tests start a process. Without stored bytecode each process compiles the suite and the mock, which
 # takes a second.
