@@ -286,6 +286,20 @@ def test_a_run_whose_row_lags_is_not_taken_for_gone() -> None:
     assert found.ids("INCONCLUSIVE", "ERROR") <= {"THR-10"}
 
 
+@pytest.mark.parametrize(("times", "word"), [(1, "PASS"), (10**6, "FAIL")])
+def test_a_list_of_runs_that_lags_is_read_again(times: int, word: str) -> None:
+    read: Counter[str] = Counter()
+
+    def edit(request: httpx.Request, body: Body) -> Body:
+        if request.method != "GET" or not request.url.path.endswith("/runs") or not isinstance(body, list):
+            return body
+        read[request.url.path] += 1
+        return body[1:] if read[request.url.path] <= times else body
+
+    found = judged(Wire(edit=edit), scenarios=("enqueue/during-tools/create/unwatched",))
+    assert "RUN-37" in found.ids(word)
+
+
 REFUSALS = {
     "with a status": lambda _: httpx.Response(422, json={"detail": "refused"}),
     "behind 200": lambda _: httpx.Response(200, json={"__error__": {"error": "Conflict", "message": "busy"}}),
