@@ -32,7 +32,7 @@ def scenarios() -> Iterator[Scenario]:
             moves=(
                 *held_first(IN_TOOLS),
                 # The default is a freedom of the deployment: B may be queued, be rejected, or stop A. So nothing is
-                # awaited that only one of these outcomes has.
+                # awaited that only one of these outcomes has, and no requirement on streams applies to B's.
                 second(None, endpoint=endpoint),
                 Observe(until_begun="B"),
                 *LOOKS,
