@@ -289,7 +289,7 @@ def runs_are_listed_by_filter(play: Play) -> None:
         )
 
 
-@check("RUN-37")
+@check("RUN-37", premises=())
 @all_facts
 def every_run_is_listed(play: Play) -> None:
     """RUN-37: look in the list of the thread's runs for every run of the thread that a GET shows."""
