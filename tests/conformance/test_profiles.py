@@ -77,7 +77,7 @@ BAD = [
     ("nome = 'x'", "1: Object contains unknown field `nome`"),
     ("name = ", "1: Invalid value (at end of document)"),
     ('name = "mine"\n\nversions = "about 1"', "3: `about 1` is not a range of versions such as `>=0.16,<0.17`"),
-    (GOOD.replace("RUN-07", "RUN-77"), "5: no requirement `RUN-77`. Did you mean RUN-07?"),
+    (GOOD.replace("RUN-07", "RUN-77"), "5: no requirement `RUN-77`. Did you mean RUN-37?"),
     (GOOD.replace("RUN-07", "RUN-01"), "5: RUN-01 is not a freedom. Declare a failure of it under [[known]]"),
     (GOOD.replace("PST-05", "PST-55"), "7: no requirement `PST-55`. Did you mean PST-05?"),
     (
