@@ -48,7 +48,7 @@ _RARE = "The check depends on one of several hundred facts in a record, and no e
 UNMOVED: dict[str, str] = {
     **dict.fromkeys(("RUN-08", "INT-08", "INT-11", "PST-03", "CHK-09", "REJ-03"), _INVENTED),
     **dict.fromkeys(("CHK-34",), _INVENTED),
-    **dict.fromkeys(("CHK-33", "CHK-35", "THR-34", "CRN-15"), _RARE),
+    **dict.fromkeys(("CHK-33", "CHK-35", "THR-34", "THR-37", "CRN-15"), _RARE),
     **dict.fromkeys(("RBK-03", "RBK-05", "RBK-08", "RBK-10", "RBK-12"), _INVENTED),
     **dict.fromkeys(("STR-03", "STR-14", "STR-18", "STR-25", "STR-33", "THR-31", "WHK-06"), _INVENTED),
     **dict.fromkeys(("WHK-01", "WHK-02", "WHK-04", "WHK-11", "WHK-12"), _DELIVERED),
