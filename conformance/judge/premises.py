@@ -168,7 +168,7 @@ def _require_end_of_b(play: Play) -> None:
 
 
 def of_another_thread(play: Play, run: dict[str, Any]) -> bool:
-    """Return whether a run in the list of the main thread's runs says that its thread is another one.
+    """Return whether a run in the list of the main thread's runs shows another thread as its own.
 
     A list that is not limited to its thread breaks RUN-10 and ECH-03. Its runs, of plays beside this one, say nothing
     about the thread.

@@ -34,7 +34,7 @@ MANY = 40
 """A requirement that is broken in more scenarios than this may be broken too often to follow from a cause."""
 
 OFTEN = 8
-"""How many times as often as the usual effect of a cause another may be broken."""
+"""The factor by which an effect of a cause may be broken more often than its usual ones."""
 
 FEWEST = 5
 """The least number of broken requirements by which a known fault is named. Fewer are the effect of many faults."""

@@ -94,17 +94,3 @@ class CreatedAgainRemembers(_Remembers):
                 # The moments of the old checkpoints are over, and those of the new ones must come after them.
                 new.timeline.now = max(new.timeline.now, old.timeline.now)
         return response
-
-
-class ThreadDeletionIgnored(Defect):
-    """A deletion of a thread is answered with 204, and nothing is deleted."""
-
-    id = "D292"
-    rule = "THR-37"
-    seen = ()
-    client = "A conversation that the user deleted is back after the next reload."
-
-    async def answer(self, request: web.Request, handler: Handler) -> web.StreamResponse:
-        if matches(request, "DELETE", THREAD) and requested_thread(request) is not None and self.strikes():
-            return web.Response(status=204)
-        return await super().answer(request, handler)

@@ -154,3 +154,18 @@ class ExistingThreadChanged(Defect):
             if thread.in_flight and self.strikes(thread):
                 thread.metadata = dict(body.get("metadata") or {})
         return await super().answer(request, handler)
+
+
+class ThreadDeletionIgnored(Defect):
+    """A deletion of a thread is answered with 204, and nothing is deleted."""
+
+    id = "D292"
+    rule = "THR-37"
+    seen = ()
+    client = "A conversation that the user deleted is back after the next reload."
+
+    async def answer(self, request: web.Request, handler: Handler) -> web.StreamResponse:
+        deleted = requested_thread(request) if matches(request, "DELETE", "/threads/{thread_id}") else None
+        if deleted is not None and self.strikes():
+            return web.Response(status=204)
+        return await super().answer(request, handler)
