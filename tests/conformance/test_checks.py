@@ -19,7 +19,7 @@ from conformance.scenarios.catalogue import catalogue
 from conformance.transcript.transcript import Transcript
 from tests.conformance.plays import Edit, Json, edited, requests, run_status, says_something_else, unwitnessed
 from tests.conformance.twins import all_twins
-from tests.conformance.twins.edits import Twin, drop_reports
+from tests.conformance.twins.edits import Twin, drop_reports, reported
 
 BOOK = registry.load()
 
@@ -104,6 +104,47 @@ def test_an_endpoint_that_is_not_there_may_answer_with_a_text(status: int, plays
     play = Play(edited(plays["stateless/batch"], missing))
     verdicts = {name: judge(BOOK.get(name), play, NOTHING_DECLARED).word for name in ("SHP-06", "STL-05")}
     assert verdicts == {"SHP-06": "PASS", "STL-05": "FAIL"}
+
+
+def test_a_text_that_is_no_json_is_named_as_such(plays: dict[str, Transcript]) -> None:
+    name = "none/during-tools/stream/streamed/values"
+
+    def broken(raw: Json) -> None:
+        asked = next(m for m in raw["moments"] if m["kind"] == "request" and m["path"].endswith("/stream"))
+        fault = {"kind": "fault", "exchange": asked["exchange"], "error": "stream not read to its end: JSONDecodeError"}
+        raw["moments"].append({**fault, "seq": 0, "t": raw["moments"][-1]["t"]})
+
+    verdict = judge(BOOK.get("SHP-05"), Play(edited(plays[name], broken)), NOTHING_DECLARED)
+    assert (verdict.word, verdict.expected) == ("FAIL", "each event to have JSON as its data")
+
+
+def test_the_answer_as_text_is_told_from_the_answer(plays: dict[str, Transcript]) -> None:
+    play = Play(edited(plays["resume/parked/create/unwatched/false-value"], reported("resume", "false")))
+    verdict = judge(BOOK.get("HIL-14"), play, NOTHING_DECLARED)
+    assert (verdict.expected, verdict.observed) == ("tools:1 of run B to get the answer false", '"false"')
+
+
+def test_events_of_an_unknown_name_are_named_where_a_mode_is_missing(plays: dict[str, Transcript]) -> None:
+    def renamed(raw: Json) -> None:
+        for moment in raw["moments"]:
+            if moment["kind"] == "stream" and moment["event"] == "messages":
+                moment["event"] = "messages-tuple"
+
+    play = Play(edited(plays["none/during-tools/stream/streamed/messages-tuple"], renamed))
+    verdict = judge(BOOK.get("STR-25"), play, NOTHING_DECLARED)
+    assert (verdict.word, "also `messages-tuple`" in verdict.observed) == ("FAIL", True)
+
+
+def test_streams_that_are_still_open_are_not_compared(plays: dict[str, Transcript]) -> None:
+    def still_open(raw: Json) -> None:
+        replay = [request["exchange"] for request, _ in requests(raw, "watch", "W")]
+        last = [m for m in raw["moments"] if m["kind"] == "stream" and m["exchange"] in replay][-1]
+        raw["moments"] = [
+            m for m in raw["moments"] if m is not last and not (m["kind"] == "closed" and m["exchange"] in replay)
+        ]
+
+    play = Play(edited(plays["none/during-tools/stream/reconnected"], still_open))
+    assert judge(BOOK.get("STR-23"), play, NOTHING_DECLARED).word == "INCONCLUSIVE"
 
 
 def test_a_filter_by_what_no_entry_shows_is_not_judged(plays: dict[str, Transcript]) -> None:

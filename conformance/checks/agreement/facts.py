@@ -163,7 +163,7 @@ def _at(value: Any, path: str) -> Any:
 
 @check("AGR-03", premises=())
 def times_go_forward(play: Play) -> None:
-    """AGR-03: compare `updated_at` of every run and thread with `created_at`, earlier answers and statuses."""
+    """AGR-03: compare the times of every run and thread with each other, earlier answers, statuses and checkpoints."""
     expect_none(_backward(play), "times that go forward")
 
 

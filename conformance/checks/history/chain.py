@@ -393,7 +393,7 @@ def time_does_not_go_back(play: Play) -> None:
     """CHK-29: compare the `created_at` of every checkpoint with that of its parent, and all of them with each other."""
     history, see = _history(play)
     times = {found for one in history if (found := instant(one.created_at)) is not None}
-    # Requests and reports lie between the checkpoints, so all were written in one moment only by a clock of seconds.
+    # Requests lie between the checkpoints, so only a clock of whole seconds may show one time for all.
     fine = any(time.microsecond for time in times)
     expect(
         len(times) != 1 or len(history) < MANY or not fine,

@@ -12,6 +12,7 @@ from conformance.judge.premises import ACCEPTED_A, ACCEPTED_B, HELD
 from conformance.judge.turns import parts_of
 from conformance.judge.watchers import (
     EVENT_NAMES,
+    EVENTS_OF_A_RUN,
     EVENTS_OF_MODES,
     Watcher,
     mode_of,
@@ -253,9 +254,10 @@ def _expect_modes(play: Play, stream: Watcher) -> None:
     """Raise Broken unless a stream has events of the requested modes and of no others."""
     requested = [name for mode in stream.modes for name in EVENT_NAMES[mode]]
     missing = [name for mode in _missing_modes(play, stream) for name in EVENT_NAMES[mode]]
-    names = {event.event for event in stream.events} - set(requested)
+    names = {event.event for event in play.events(stream.exchange)} - set(requested)
     # Where a mode is missing, its events may have come under a name of no mode.
-    others = sorted(name for name in names if missing or mode_of(name) in EVENTS_OF_MODES)
+    strange = names - EVENTS_OF_A_RUN if missing else set()
+    others = sorted(name for name in names if mode_of(name) in EVENTS_OF_MODES or name in strange)
     expect(
         not others and not missing,
         f"`{'`, `'.join(requested)}` events and no others in {stream.title}",

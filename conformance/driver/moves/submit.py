@@ -66,9 +66,9 @@ def run_request(context: Context, move: s.Submit) -> dict[str, Any]:
         work=move.work,
         show=move.show,
     )
-    given = ({} if context.probe == "none" else to_config(probe)["configurable"]) | move.configurable
-    body: dict[str, Any] = {"context": given} if move.by_context else {"config": {"configurable": given}}
-    body = {**(body if given else {}), "metadata": {LABEL_KEY: move.label}}
+    body: dict[str, Any] = {"metadata": {LABEL_KEY: move.label}}
+    if given := ({} if context.probe == "none" else to_config(probe)["configurable"]) | move.configurable:
+        body |= {"context": given} if move.by_context else {"config": {"configurable": given}}
     if move.continues:
         pass  # the official client sends no `input` that is null
     elif move.goto is not None:
@@ -93,8 +93,8 @@ def run_request(context: Context, move: s.Submit) -> dict[str, Any]:
         "on_disconnect": move.on_disconnect,
         "interrupt_before": s.nodes(move.stop_before),
         "interrupt_after": s.nodes(move.stop_after),
-        "checkpoint_id" if move.checkpoint_by_id else "checkpoint": at
-        and (at if move.checkpoint_by_id else _checkpoint(at)),
+        "checkpoint": None if at is None or move.checkpoint_by_id else _checkpoint(at),
+        "checkpoint_id": at if move.checkpoint_by_id else None,
         "headers": {"accept-encoding": "gzip"} if move.gzip else None,
         "after_seconds": move.after_seconds,
         "if_not_exists": move.if_not_exists,
