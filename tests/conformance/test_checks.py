@@ -16,6 +16,7 @@ from conformance.judge.profiles import NOTHING_DECLARED
 from conformance.requirements import registry
 from conformance.requirements.areas import MARKERS
 from conformance.scenarios.catalogue import catalogue
+from conformance.session.target import problem_of
 from conformance.transcript.transcript import Transcript
 from tests.conformance.plays import Edit, Json, edited, requests, run_status, says_something_else, unwitnessed
 from tests.conformance.twins import all_twins
@@ -145,6 +146,17 @@ def test_streams_that_are_still_open_are_not_compared(plays: dict[str, Transcrip
 
     play = Play(edited(plays["none/during-tools/stream/reconnected"], still_open))
     assert judge(BOOK.get("STR-23"), play, NOTHING_DECLARED).word == "INCONCLUSIVE"
+
+
+def test_a_plain_run_that_was_executed_twice_is_called_so(plays: dict[str, Transcript]) -> None:
+    def twice(raw: Json) -> None:
+        reports = [m for m in raw["moments"] if m["kind"] == "witness" and m["label"] == "A"]
+        at = raw["moments"].index(reports[-1]) + 1
+        raw["moments"][at:at] = [dict(report) for report in reports]
+
+    problem = problem_of(Play(edited(plays["none/finished/create/unwatched/update"], twice)), "agent")
+    assert problem is not None
+    assert "executed the steps agent:1 tools:1 agent:2 agent:1 tools:1 agent:2" in problem
 
 
 def test_a_filter_by_what_no_entry_shows_is_not_judged(plays: dict[str, Transcript]) -> None:

@@ -474,7 +474,10 @@ async def test_a_play_has_a_limit_of_its_own() -> None:
         "", "GET", lambda: httpx.Response(200, content=large, headers={"content-type": "application/json"})
     )
     async with serving() as url, stage(tamper) as found:
-        transcript = await found.play(found.target(url))
+        target = found.target(url)
+        transcript = await found.play(target)
+    # The other plays are judged.
+    assert target.problem is None
     assert "the answers of this play add up to more than 64 MiB" in {
         m.error for m in transcript.moments if isinstance(m, NetworkFault)
     }
