@@ -119,7 +119,7 @@ def test_a_text_that_is_no_json_is_named_as_such(plays: dict[str, Transcript]) -
     assert (verdict.word, verdict.expected) == ("FAIL", "each event to have JSON as its data")
 
 
-def test_the_answer_as_text_is_told_from_the_answer(plays: dict[str, Transcript]) -> None:
+def test_the_answer_as_a_text_is_another_answer(plays: dict[str, Transcript]) -> None:
     play = Play(edited(plays["resume/parked/create/unwatched/false-value"], reported("resume", "false")))
     verdict = judge(BOOK.get("HIL-14"), play, NOTHING_DECLARED)
     assert (verdict.expected, verdict.observed) == ("tools:1 of run B to get the answer false", '"false"')
