@@ -25,7 +25,7 @@ NO_CRONS = (404, 405, 501)
 @all_facts
 def cron_keeps_its_strategy(play: Play) -> None:
     """CRN-01: compare the strategy and thread that a cron reports with what was sent."""
-    thread = play.transcript.threads[s.MAIN]
+    thread = play.thread()
     for move in _crons_of(play):
         created = _created(play, move.label)
         see = play.last("create cron", move.label).sent

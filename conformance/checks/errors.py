@@ -207,7 +207,7 @@ def missing_thread_is_created(play: Play) -> None:
     see = play.last("final thread", s.FRESH).sent
     reported = play.final_thread(s.FRESH).get("thread_id")
     # The client chose this id. A server that creates the thread under another one has lost it for the client.
-    chosen = play.transcript.threads[s.FRESH]
+    chosen = play.thread(s.FRESH)
     expect(reported == chosen, f"the new thread to have the id that the client chose, {chosen}",
            f"`{snippet(reported)}`", see)  # fmt: skip
 

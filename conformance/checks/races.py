@@ -131,8 +131,8 @@ def first_messages_make_one_thread(play: Play) -> None:
         body = play.submission(label).body
         reported = body.get("thread_id") if isinstance(body, dict) else None
         expect(
-            reported == play.transcript.threads[s.FRESH],
-            f"run {label} on the thread in its request, {play.transcript.threads[s.FRESH]}",
+            reported == play.thread(s.FRESH),
+            f"run {label} on the thread in its request, {play.thread(s.FRESH)}",
             f"thread_id `{snippet(reported)}`",
             play.submission(label).sent,
         )

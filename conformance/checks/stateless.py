@@ -31,7 +31,7 @@ def stateless_runs_never_meet(play: Play) -> None:
             submission.sent,
         )
         _expect_kept_whole(play, label)
-    threads = [play.transcript.threads[s.thread_of(label)] for label in ("A", "B")]
+    threads = [play.thread(s.thread_of(label)) for label in ("A", "B")]
     see = play.submission("B").sent
     expect(threads[0] != threads[1], "a thread of its own for each stateless run", f"both have {threads[0]}", see)
 

@@ -158,7 +158,7 @@ def search_agrees_with_get(play: Play) -> None:
     searches = play.exchanges_for("search threads")
     if not searches:
         raise Unproven("the driver did not reach a search")
-    thread_id = play.transcript.threads[s.MAIN]
+    thread_id = play.thread()
     # The searches filter by metadata. A thread that is accepted only without any breaks FRM-05.
     if "metadata" not in (play.last("create thread", s.MAIN).request.body or {}):
         raise Unproven("the thread was accepted only without the metadata by which it is searched")
@@ -336,7 +336,7 @@ def deleted_thread_is_gone_everywhere(play: Play) -> None:
         exchange
         for exchange in play.exchanges
         if exchange.serves("look", "mid state", "mid history", "list runs")
-        if f"/threads/{play.transcript.threads[s.MAIN]}" in exchange.request.path
+        if f"/threads/{play.thread()}" in exchange.request.path
         if (deletion.over or 0) < exchange.sent < again.sent and exchange.response is not None
     ]
     if not asked:
@@ -355,7 +355,7 @@ def deleted_thread_is_gone_everywhere(play: Play) -> None:
 def deleted_thread_is_not_found(play: Play) -> None:
     """THR-37: compare every answer to a GET of the deleted thread with 404."""
     deletion, again = _deleted_and_created(play)
-    path = f"/threads/{play.transcript.threads[s.MAIN]}"
+    path = f"/threads/{play.thread()}"
     asked = [e for e in play.exchanges_for("look", s.MAIN) if (deletion.over or 0) < e.sent < again.sent and e.response]
     if not asked:
         raise Unproven("the deleted thread was not read before it was created again")
@@ -390,7 +390,7 @@ def creations_that_do_nothing_agree(play: Play) -> None:
         for move in play.scenario.moves
         if isinstance(move, s.CreateTogether) and move.if_exists == "do_nothing"
     )
-    chosen = play.transcript.threads[name]
+    chosen = play.thread(name)
     for exchange in _created_together(play, name):
         expected = "a 2xx answer to each request that creates the thread with `if_exists: do_nothing`"
         expect(exchange.ok, expected, exchange.outcome(), exchange.sent)
@@ -491,7 +491,7 @@ def copy_is_a_thread_of_its_own(play: Play) -> None:
     asked = play.last("copy thread", "copy")
     if not asked.ok:
         raise Broken("a 2xx answer to a copy of the thread", asked.outcome(), asked.sent)
-    copy, main = play.transcript.threads.get("copy"), play.transcript.threads[s.MAIN]
+    copy, main = play.transcript.threads.get("copy"), play.thread()
     # SHP-03 judges an answer without an id.
     if copy is None:
         raise Unproven("the answer to the copy names no thread", asked.sent)

@@ -284,6 +284,13 @@ class Play:
             )
         return exchange.body
 
+    def thread(self, name: str = s.MAIN) -> str:
+        """Return the id of the thread that the scenario calls `name`. Raise Unproven when no answer showed it."""
+        if name not in self.transcript.threads:
+            see = [asked.sent for asked in self.exchanges_for("create thread", name)]
+            raise Unproven(f"the deployment never reported the id of the thread `{name}`", *see)
+        return self.transcript.threads[name]
+
     # -- runs ------------------------------------------------------------------------------------------
 
     def submission(self, label: str) -> Exchange:

@@ -300,6 +300,16 @@ def test_a_list_of_runs_that_lags_is_read_again(times: int, word: str) -> None:
     assert "RUN-37" in found.ids(word)
 
 
+@pytest.mark.parametrize(("length", "word"), [(100, "INCONCLUSIVE"), (99, "FAIL")])
+def test_a_full_page_of_runs_of_other_threads_is_not_accused_of_lacking_one(length: int, word: str) -> None:
+    def edit(request: httpx.Request, body: Body) -> Body:
+        if request.method != "GET" or not request.url.path.endswith("/runs") or not isinstance(body, list) or not body:
+            return body
+        return [{**body[0], "run_id": f"{number:036}", "thread_id": "1" * 36} for number in range(length)]
+
+    assert "RUN-37" in judged(Wire(edit=edit), scenarios=("enqueue/during-tools/create/unwatched",)).ids(word)
+
+
 REFUSALS = {
     "with a status": lambda _: httpx.Response(422, json={"detail": "refused"}),
     "behind 200": lambda _: httpx.Response(200, json={"__error__": {"error": "Conflict", "message": "busy"}}),

@@ -20,6 +20,7 @@ from conformance.explore import cluster, kept
 from conformance.explore.cluster import Order, crew
 from conformance.explore.explorer import Budget, Explorer
 from conformance.explore.findings import Findings, file_name
+from conformance.explore.generate import history_of, scenario_of
 from conformance.explore.player import NotExplorable, playing
 from conformance.histories.freedoms import EXACT
 from conformance.judge.profiles import NOTHING_DECLARED
@@ -27,8 +28,8 @@ from doubletext.__main__ import main
 from mockserver import serving
 from tests.explore.proof import connection, target_at
 
-DEFECT = "interrupt_as_reject"
-"""A defect that the same histories show in every play: a request with `interrupt` on a busy thread is refused."""
+DEFECT = "idle_conflict"
+"""A defect that shows in the first request of many histories, so that no race decides whether it is found."""
 
 SEED = 1
 
@@ -69,16 +70,15 @@ async def test_a_seed_finds_the_same_on_a_cluster(processes: bool, tmp_path: Pat
         async with workers(processes=processes) as found, crew(found.scheduler_address, order_at(url)) as player:
             assert player.jobs == 4
             there = await explored(player, player.jobs, tmp_path / "there", shrinks=0)
-    assert here.findings.new
-    assert there.findings.counts == here.findings.counts
-    assert there.verdicts == here.verdicts
+    [key] = here.findings.new
+    assert list(there.findings.new) == [key]
     assert {path.name for path in (tmp_path / "there").iterdir()} == {
         path.name for path in (tmp_path / "here").iterdir()
     }
-    for key, history in here.findings.new.items():
-        # As it was drawn: on a busy machine a part of it may be played in another order, and be reduced another way.
-        assert there.findings.new[key].scenario.moves == history.scenario.moves
-        assert there.findings.transcripts[key].moments
+    # The first that showed it, which need not be the same one. Each is as the seed draws it here.
+    found = there.findings.new[key].scenario
+    assert found in [scenario_of(history_of(SEED, number), SEED, number) for number in range(20)]
+    assert there.findings.transcripts[key].moments
 
 
 @pytest.mark.slow

@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 from datetime import UTC, datetime
 
+from conformance.api import objects
 from conformance.driver.context import Context
 from conformance.driver.moves.read import LIST_LIMIT
 from conformance.driver.moves.submit import run_request
@@ -52,8 +53,7 @@ async def await_fired(context: Context, label: str) -> None:
         if await context.until(lambda: context.begun(label), 1.0) or context.http.lost is not None:
             return
         await context.http.call("cron runs", label, context.http.client.runs.list(thread, limit=LIST_LIMIT))
-        listed = context.http.body("cron runs", label)
-        found = [run.get("run_id") for run in listed if isinstance(run, dict)] if isinstance(listed, list) else []
+        found = [run.get("run_id") for run in objects(context.http.body("cron runs", label))]
         if new := [run_id for run_id in found if isinstance(run_id, str) and run_id not in known]:
             # Lists are newest first. A cron that is due every second may have fired twice, and its first run counts.
             context.run_ids[label] = new[-1]

@@ -144,8 +144,8 @@ def _checkpoint_after(context: Context, step: str) -> str | None:
     """Return the id of the oldest checkpoint whose newest step is `step`, in the history that was read last."""
     # Histories are newest first, so the last match is the oldest.
     found = None
-    for entry in context.http.body("mid history", s.MAIN) or ():
-        values = entry.get("values") if isinstance(entry, dict) else None
+    for entry in objects(context.http.body("mid history", s.MAIN)):
+        values = entry.get("values")
         steps = values.get("steps") if isinstance(values, dict) else None
         if isinstance(steps, list) and steps[-1:] == [step]:
             found = checkpoint_id(entry)
