@@ -213,6 +213,9 @@ class Context:
             return
         status = answer.body.get("status") if isinstance(answer.body, dict) else None
         status = GONE if answer.status == 404 else status
+        if not isinstance(status, str) and self.statuses:
+            # A server that shows other runs may answer so for one that was deleted. It counts if it stays.
+            status = f"HTTP {answer.status}"
         if not isinstance(status, str):
             return
         # A run that was just created may not be in every copy of the data yet. Gone is what is still gone later.

@@ -300,6 +300,15 @@ def test_a_list_of_runs_that_lags_is_read_again(times: int, word: str) -> None:
     assert "RUN-37" in found.ids(word)
 
 
+@pytest.mark.parametrize("status", [200, 403, 410, 500])
+def test_another_answer_than_404_for_what_is_deleted_costs_no_deadline(status: int) -> None:
+    def head(_: httpx.Request, received: int, __: httpx.Headers) -> int:
+        return status if received == 404 else received
+
+    deleting = ("interrupt/burst/create/unwatched/mixed", "rollback/during-tools/create/joined", "stateless/stream")
+    assert judged(Wire(head=head), scenarios=deleting).missed == []
+
+
 @pytest.mark.parametrize(("length", "word"), [(100, "INCONCLUSIVE"), (99, "FAIL")])
 def test_a_full_page_of_runs_of_other_threads_is_not_accused_of_lacking_one(length: int, word: str) -> None:
     def edit(request: httpx.Request, body: Body) -> Body:

@@ -12,6 +12,7 @@ from conformance.driver.context import Context
 from conformance.driver.moves import read, watch
 from conformance.scenarios import moves as s
 from conformance.scenarios.steps import STEPS
+from conformance.transcript.recorder import now
 from conformance.transcript.transcript import Delivery, Response
 
 
@@ -172,11 +173,17 @@ async def await_end(context: Context, move: s.AwaitEnd) -> None:
 
 
 async def await_gone(context: Context, label: str) -> None:
-    """Wait until the thread of a stateless run returns 404."""
+    """Wait until the thread of a stateless run returns 404, or for a while another answer than the thread."""
+    since: float | None = None
 
     def gone() -> bool:
+        nonlocal since
         answer = context.http.answer("look", s.thread_of(label))
-        return isinstance(answer, Response) and answer.status == 404
+        if not isinstance(answer, Response):
+            return False
+        shown = answer.status < 300 and isinstance(answer.body, dict) and "thread_id" in answer.body
+        since = None if shown else since or now()
+        return answer.status == 404 or (since is not None and now() - since >= context.deadlines.observe)
 
     if s.thread_of(label) in context.threads:
         await context.until(gone, context.deadlines.finish, f"the thread of run {label} to be deleted")
