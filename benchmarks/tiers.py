@@ -33,12 +33,9 @@ GOALS: Final[dict[tuple[Tier, int], float]] = {
 }
 """Seconds, by tier and number of workers.
 
-They are from a book of 258 scenarios. What is left above them is mostly the server's own time. With one worker, the 560
-runs of 304 scenarios occupied it for 233 of 328 seconds, and for 77 more it was idle although a run was pending: the
-server searches for one from time to time. The suite paused a run for 116 of the 233 to see that nothing happens, and
-three deletions that stop no run took 30. With ten workers the plays reserve some 1140 worker-seconds, and runs execute
-for 430 of them. In the others a run waits for that search. And a second run of a thread must find a worker if it is
-wrongly started.
+They are from a book of 258 scenarios, and there are more now. Most of the time is the server's own: it searches for a
+pending run from time to time, and three deletions that stop no run take it 30 seconds. A play gives a worker back when
+it reads that a run has ended. It keeps one for a second run of a thread, which would begin too early if it could.
 """
 
 

@@ -62,6 +62,8 @@ class Context:
         """The number of moments that are no reading of the statuses, and so may announce that one changes."""
         self._looks: set[int] = set()
         recorder.on_moment = self._notice
+        self.on_status: Callable[[], None] = lambda: None
+        """Called when a run is shown with another status."""
 
     async def until(
         self, happened: Callable[[], bool], seconds: float, awaited: str | None = None, *, of: str | None = None
@@ -162,9 +164,15 @@ class Context:
         if status in TERMINAL | {GONE}:
             return True
         # A status such as `cancelling` changes again. The window in which nothing may happen shows that this one stays.
+        return self._resting(label) and now() - self._changed[label] >= self.deadlines.observe
+
+    def at_rest(self) -> set[str]:
+        """Return the runs that have ended and of which no step is still executing."""
+        return {label for label in self.statuses if self.ended(label) and self._resting(label)}
+
+    def _resting(self, label: str) -> bool:
         reports = self._reports(label)
-        resting = not reports or reports[-1].event in ("exit", "gone")
-        return resting and now() - self._changed[label] >= self.deadlines.observe
+        return not reports or reports[-1].event in ("exit", "gone")
 
     def thread_lags(self) -> bool:
         """Return whether the main thread was last read as `busy`, although all of its runs have ended."""
@@ -227,6 +235,7 @@ class Context:
             return
         if self.statuses.get(label) != status:
             self.statuses[label], self._changed[label] = status, now()
+            self.on_status()
 
     async def open_thread(self, name: str, why: str) -> None:
         """Create the thread that a scenario calls `name`. `why` is put into its metadata."""

@@ -26,7 +26,7 @@ more. The transcript then contains the moment `lost`.
 from __future__ import annotations
 
 import datetime
-from collections.abc import Awaitable, Callable
+from typing import Protocol
 
 from conformance.driver import dispatch
 from conformance.driver.context import Context
@@ -37,20 +37,53 @@ from conformance.scenarios.scenario import Scenario
 from conformance.transcript.transcript import MoveMade, SuiteInfo, TargetInfo, Transcript
 
 
+class WorkerLease(Protocol):
+    """The workers of the deployment that a play may let its runs occupy."""
+
+    async def need(self, workers: int) -> None:
+        """Wait until the runs may occupy this many workers. Give back those that are more."""
+
+    def lower(self, workers: int) -> None:
+        """Give back the workers that are more than this."""
+
+
+class _Demand:
+    """The workers that the runs of one play may occupy, move by move, as the statuses of its runs are read."""
+
+    def __init__(self, context: Context, scenario: Scenario, lease: WorkerLease) -> None:
+        self._context = context
+        self._scenario = scenario
+        self._lease = lease
+        self._index = 0
+        # Without a witness runs are held by time, which must not pass while the scenario waits for another worker.
+        self._steady = context.probe != "witnessed"
+        if not self._steady:
+            context.on_status = self._lower
+
+    async def begin(self, index: int) -> None:
+        """Wait for the workers that the move at `index` needs."""
+        self._index = index
+        await self._lease.need(self._needed(index))
+
+    def _needed(self, index: int) -> int:
+        needed = demand(self._scenario, self._context.at_rest())
+        return max(needed) if self._steady and needed[index] else needed[index]
+
+    def _lower(self) -> None:
+        # The most that a later move needs, so that the play never waits for what it has given back.
+        self._lease.lower(max(demand(self._scenario, self._context.at_rest())[self._index :]))
+
+
 async def play(
-    context: Context,
-    scenario: Scenario,
-    suite: SuiteInfo,
-    target: TargetInfo,
-    on_demand: Callable[[int], Awaitable[None]],
+    context: Context, scenario: Scenario, suite: SuiteInfo, target: TargetInfo, lease: WorkerLease
 ) -> Transcript:
     """Play `scenario` to its end and return the transcript. Nothing that the deployment does raises an exception.
 
-    `on_demand` is awaited before a move with the number of workers that the runs may occupy from there on. It is 0 when
-    the remaining moves start no run and wait for none.
+    A move waits for the workers that the runs may occupy from there on. `lease` has none once the remaining moves start
+    no run and wait for none.
     """
     started_at = datetime.datetime.now(datetime.UTC).isoformat()
-    demands = _demands(scenario, steady=context.probe != "witnessed")
+    demands = _Demand(context, scenario, lease)
     try:
         await context.open_thread(s.MAIN, scenario.id)
         if s.MAIN in context.threads:
@@ -58,7 +91,7 @@ async def play(
                 for index, move in enumerate(scenario.moves):
                     if context.http.lost is not None:
                         break
-                    await on_demand(demands[index])
+                    await demands.begin(index)
                     context.recorder.add(MoveMade, index=index, text=move.describe())
                     await dispatch.do(context, move)
                 # Before the wait: joins and streams end only when their runs do.
@@ -82,11 +115,3 @@ async def play(
         threads=dict(context.threads),
         moments=list(context.recorder.moments),
     )
-
-
-def _demands(scenario: Scenario, *, steady: bool) -> tuple[int, ...]:
-    found = demand(scenario)
-    if not steady:
-        return found
-    # Without a witness runs are held by time, which must not pass while the scenario waits for another worker.
-    return tuple(max(found) if needed else 0 for needed in found)

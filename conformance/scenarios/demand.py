@@ -8,6 +8,7 @@ run too early is found out only if it has a worker for that.
 from __future__ import annotations
 
 from collections import defaultdict
+from collections.abc import Collection
 
 from conformance.scenarios import moves as s
 from conformance.scenarios.scenario import Scenario
@@ -16,20 +17,21 @@ EACH = 2
 """The greatest number of workers that the runs of one thread may occupy."""
 
 
-def demand(scenario: Scenario) -> tuple[int, ...]:
+def demand(scenario: Scenario, ended: Collection[str] = ()) -> tuple[int, ...]:
     """Return the number of workers that the scenario's runs may occupy during each of its moves.
 
-    It is 0 from where only readings follow. Before the first run and between two turns it is 1, because a play that
-    gives its worker back in the middle may have to wait for long until it continues.
+    Runs that are known to have `ended` occupy none. The number is 0 from where only readings follow, and where only
+    waits follow and no run is in flight. Before the first run and between two turns it is 1, because a play that gives
+    its worker back in the middle may have to wait for long until it continues.
     """
-    quiet = quiet_from(scenario)
+    quiet, waits = quiet_from(scenario), waits_from(scenario)
     flying: defaultdict[str, set[str]] = defaultdict(set)
     found: list[int] = []
     for index, move in enumerate(scenario.moves):
         for part in s.parts(move):
             _start(flying, part)
-        needed = sum(min(EACH, len(labels)) for labels in flying.values())
-        found.append(0 if index >= quiet else max(1, needed))
+        needed = sum(min(EACH, len(labels.difference(ended))) for labels in flying.values())
+        found.append(0 if index >= quiet else needed if index >= waits else max(1, needed))
         if isinstance(move, s.AwaitEnd | s.AwaitGone):
             for labels in flying.values():
                 labels.discard(move.label)
@@ -39,6 +41,12 @@ def demand(scenario: Scenario) -> tuple[int, ...]:
 def quiet_from(scenario: Scenario) -> int:
     """Return the index of the first move after which the scenario only reads."""
     return max((i + 1 for i, move in enumerate(scenario.moves) if not move.traits.quiet), default=0)
+
+
+def waits_from(scenario: Scenario) -> int:
+    """Return the index of the first move after which the scenario only waits and reads."""
+    active = (i + 1 for i, move in enumerate(scenario.moves) if not (move.traits.passive or move.traits.quiet))
+    return max(active, default=0)
 
 
 def waits_long(scenario: Scenario) -> bool:
@@ -57,6 +65,9 @@ def _start(flying: defaultdict[str, set[str]], move: s.Move) -> None:
             flying[move.thread].add(move.label)
         case s.CreateCron(often=True):
             flying[s.MAIN].add(move.label)
+        case s.Batch(runs=runs):
+            for label, _ in runs:
+                flying[s.thread_of(label)].add(label)
         # A deployment may accept such a request, and nothing waits for the run that it then creates.
         case s.Ask(method="POST") | s.Browse(what="wait"):
             flying[s.MAIN].add(s.ASKED)

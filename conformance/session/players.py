@@ -9,11 +9,11 @@ Theory of operation:
    was given, the embedded mock deployment, unless a process of its own is faster (`mock_process.py`).
 3. The first play of a deployment examines it, and all others wait for that examination. A deployment that cannot be
    judged raises NotJudgeable in every test, without a further request.
-4. A play then waits for workers of the deployment (`room.py`), and gives them back as soon as its scenario only
-   observes, so that the next play starts. With a given number of jobs, each play needs one of as many workers. So it is
-   with a single worker, which `target.SHARERS` plays share: it is idle while their clients read, and while a new run
-   waits for the deployment to look for one. After its wait a play checks the deployment again, because another play may
-   have found it lost meanwhile.
+4. A play then waits for workers of the deployment (`room.py`). It gives them back as soon as its runs have ended or its
+   scenario only observes, so that the next play starts. With a given number of jobs, each play needs one of as many
+   workers. So it is with a single worker, which `target.SHARERS` plays share: it is idle while their clients read, and
+   while a new run waits for the deployment to look for one. After its wait a play checks the deployment again, because
+   another play may have found it lost meanwhile.
 5. A play in which a run did not begin in time while other plays had workers, too, says nothing: perhaps there are fewer
    workers than were found. It is played again with nothing beside it, and fewer plays begin at a time from there on.
 6. A play in which a report to the witness was lost is played again, because its situation may not have arisen. The
@@ -304,7 +304,7 @@ class PlayPool:
             await lease.need(demand(scenario)[0])
             await self._examine(target)  # another play may have lost the deployment while this one waited
             async with self._connection.transport() as transport:
-                return await target.play(scenario, transport, self._witness, self._suite, lease.need)
+                return await target.play(scenario, transport, self._witness, self._suite, lease)
         finally:
             lease.end()
 

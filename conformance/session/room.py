@@ -123,7 +123,13 @@ class Lease:
         held = self.claim if self._alone and workers else min(workers, self.claim)
         if held > self.held:
             await self._room.change(self, held)
-        elif held < self.held:
+        else:
+            self.lower(workers)
+
+    def lower(self, workers: int) -> None:
+        """Give back the workers that are more than this."""
+        held = self.claim if self._alone and workers else min(workers, self.claim)
+        if held < self.held:
             self._room.release(self, held)
 
     def end(self) -> None:

@@ -25,7 +25,7 @@ import re
 from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import replace
 from statistics import median
-from typing import Any
+from typing import Any, Final
 
 import httpx
 import msgspec
@@ -36,6 +36,7 @@ from conformance.driver.context import Context
 from conformance.driver.deadlines import Deadlines
 from conformance.driver.http import Http
 from conformance.driver.moves.read import steps_of
+from conformance.driver.player import WorkerLease
 from conformance.driver.witness import Witness
 from conformance.judge.expect import Unproven
 from conformance.judge.play import Play
@@ -79,7 +80,7 @@ CAPACITY = Scenario(
     ),
 )
 
-SHARERS = 4
+SHARERS = 6
 """The number of plays that share a single worker. A run that has to wait too long for it is played again alone."""
 
 MOST = 10
@@ -154,8 +155,17 @@ SOON = 0.01
 """Seconds from an event of a calibration run to the next reading of its status. The readings are not judged."""
 
 
-async def _need_nothing(_workers: int) -> None:
-    """Wait for no worker."""
+class _Unlimited:
+    """As many workers as a play needs."""
+
+    async def need(self, workers: int) -> None:
+        """Wait for no worker."""
+
+    def lower(self, workers: int) -> None:
+        """Give nothing back."""
+
+
+UNLIMITED: Final = _Unlimited()
 
 
 class Target:
@@ -214,14 +224,14 @@ class Target:
         transport: httpx.AsyncBaseTransport,
         witness: Witness,
         suite: SuiteInfo,
-        on_demand: Callable[[int], Awaitable[None]] = _need_nothing,
+        lease: WorkerLease = UNLIMITED,
         on_cut: Callable[[Transcript], None] = lambda _: None,
         deadlines: Deadlines | None = None,
     ) -> Transcript:
         """Play one scenario and return its transcript. Set `problem` when the deployment stops answering in it.
 
-        `on_demand` is awaited with the number of workers that its runs may occupy, whenever that may change. `on_cut`
-        is called with the record so far if the play is cancelled.
+        The runs of the play occupy the workers of `lease`. `on_cut` is called with the record so far if the play is
+        cancelled.
         """
         recorder = Recorder(self.redactor)
         http = self._wire(transport, recorder)
@@ -234,7 +244,7 @@ class Target:
             probe=self.info.probe,
         )
         try:
-            transcript = await player.play(context, scenario, suite, self.info, on_demand)
+            transcript = await player.play(context, scenario, suite, self.info, lease)
         except asyncio.CancelledError:
             unplayed = Transcript.unplayed(suite, self.info, scenario)
             on_cut(msgspec.structs.replace(unplayed, threads=dict(context.threads), moments=list(recorder.moments)))

@@ -4,9 +4,10 @@ from __future__ import annotations
 
 import asyncio
 import threading
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from fnmatch import fnmatch
 
+import httpx
 import msgspec
 import orjson
 import pytest
@@ -19,15 +20,19 @@ from conformance.judge.play import Play
 from conformance.judge.premises import unstarted
 from conformance.scenarios.catalogue import catalogue
 from conformance.scenarios.demand import EACH, demand, quiet_from, waits_long
+from conformance.scenarios.moves import Batch
 from conformance.session import options
 from conformance.session.players import DecodingAtOnce, PlayPool
 from conformance.session.room import Lease, Room, can_finish
 from conformance.session.session import Case, Session
 from conformance.session.target import CALIBRATIONS, MOST, MOST_IF_SLOW, SHARERS, Target
 from conformance.transcript.transcript import Missed, WitnessEvent
+from mockserver import serving
 from tests.conformance.deployments import ONE, deployment
+from tests.conformance.hostile import stage
 from tests.conformance.plays import SUITE, words
 from tests.conformance.runs import run_suite
+from tests.conformance.wire_faults import Body, Proxy, Wire
 
 PLAINEST = "interrupt/during-tools/create/unwatched"
 BY_ID = {scenario.id: scenario for scenario in catalogue()}
@@ -121,6 +126,65 @@ def test_every_scenario_needs_a_worker_while_a_run_is_in_flight_and_none_at_its_
         assert not any(found[quiet_from(scenario) :]), scenario.id
     assert demand(BY_ID["cancel/during-tools/interrupt/unwatched"])[0] == 1
     assert max(demand(BY_ID[PLAINEST])) == EACH
+
+
+def test_runs_that_have_ended_need_no_worker() -> None:
+    scenario = BY_ID[PLAINEST]
+    second = next(index for index, move in enumerate(scenario.moves) if move.describe().startswith("submit run B"))
+    assert max(demand(scenario)[second:]) == EACH
+    assert max(demand(scenario, {"A"})[second:]) == 1
+    # Nothing is in flight, and only waits follow.
+    assert demand(scenario, {"A", "B"})[second + 1 :] == (0,) * (len(scenario.moves) - second - 1)
+    # A scenario that may still start a run keeps a worker.
+    assert min(demand(BY_ID[f"{PLAINEST}/second-turn"], {"A", "B"})[second : second + 3]) == 1
+
+
+def test_runs_of_a_batch_need_workers() -> None:
+    [batch] = [one for one in catalogue() if any(isinstance(move, Batch) for move in one.moves)]
+    [index] = [index for index, move in enumerate(batch.moves) if isinstance(move, Batch)]
+    assert demand(batch)[index] == 2
+
+
+class Lent:
+    """A lease that keeps what a play asks of it: each number of workers, and whether it was awaited."""
+
+    def __init__(self) -> None:
+        self.calls: list[tuple[str, int]] = []
+
+    async def need(self, workers: int) -> None:
+        self.calls.append(("need", workers))
+
+    def lower(self, workers: int) -> None:
+        self.calls.append(("lower", workers))
+
+
+async def lent(change: Callable[[httpx.AsyncBaseTransport], httpx.AsyncBaseTransport]) -> list[tuple[str, int]]:
+    """Return what the play of the plainest scenario asks of its lease."""
+    lease = Lent()
+    async with serving() as url, stage(change) as scene:
+        target = scene.target(url, Deadlines())
+        await target.play(BY_ID[PLAINEST], scene.transport, scene.witness, SUITE, lease)
+    return lease.calls
+
+
+async def test_a_play_gives_back_the_worker_of_a_run_that_is_read_as_ended() -> None:
+    calls = await lent(lambda inner: inner)
+    assert calls[0] == ("need", 1)
+    both = calls.index(("need", EACH))
+    assert ("lower", 1) in calls[both:]
+    assert ("need", EACH) not in calls[calls.index(("lower", 1), both) :]
+    assert ("lower", 0) in calls[both:]
+    assert {number for _, number in calls[calls.index(("lower", 0), both) :]} == {0}
+
+
+async def test_a_run_whose_step_executes_keeps_its_worker_whatever_its_status() -> None:
+    def edit(request: httpx.Request, body: Body) -> Body:
+        read = request.method == "GET" and isinstance(body, dict) and "run_id" in body
+        return {**body, "status": "interrupted"} if read else body
+
+    calls = await lent(lambda inner: Proxy(inner, Wire(edit=edit)))
+    assert ("lower", 1) not in calls[: calls.index(("need", EACH))]
+    assert ("lower", EACH) in calls[: calls.index(("need", EACH))]
 
 
 LONGEST = ("cron/busy-thread", "rollback/at-once/create/unwatched")
@@ -229,7 +293,7 @@ def test_a_run_that_waits_for_another_of_its_thread_lacks_no_worker(
 
 def test_plays_that_share_one_worker_break_no_requirement(pool: PlayPool) -> None:
     target = deployed(pool, workers=1)
-    names = [name for name in BY_ID if fnmatch(name, "*/during-tools/create/unwatched")]
+    names = [name for name in BY_ID if fnmatch(name, "*/during-tools/*/unwatched")]
     pool.begin(target, [BY_ID[name] for name in names])
     plays = [Play(pool.transcript(target, BY_ID[name])) for name in names]
     assert len(plays) > SHARERS
