@@ -55,6 +55,7 @@ class _Demand:
         self._scenario = scenario
         self._lease = lease
         self._index = 0
+        self._known: dict[frozenset[str], tuple[int, ...]] = {}
         # Without a witness runs are held by time, which must not pass while the scenario waits for another worker.
         self._steady = context.probe != "witnessed"
         if not self._steady:
@@ -66,12 +67,18 @@ class _Demand:
         await self._lease.need(self._needed(index))
 
     def _needed(self, index: int) -> int:
-        needed = demand(self._scenario, self._context.at_rest())
+        needed = self._demand()
         return max(needed) if self._steady and needed[index] else needed[index]
 
     def _lower(self) -> None:
         # The most that a later move needs, so that the play never waits for what it has given back.
-        self._lease.lower(max(demand(self._scenario, self._context.at_rest())[self._index :]))
+        self._lease.lower(max(self._demand()[self._index :]))
+
+    def _demand(self) -> tuple[int, ...]:
+        ended = frozenset(self._context.at_rest())
+        if ended not in self._known:
+            self._known[ended] = demand(self._scenario, ended)
+        return self._known[ended]
 
 
 async def play(
