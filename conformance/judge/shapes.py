@@ -33,7 +33,7 @@ _TYPED: Final = """
 Thread: interrupts
 ThreadState: tasks interrupts parent_checkpoint
 ThreadTask: error interrupts checkpoint state result
-Checkpoint: checkpoint_ns
+Checkpoint: thread_id checkpoint_ns
 Cron: next_run_date
 """
 

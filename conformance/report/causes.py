@@ -36,6 +36,9 @@ MANY = 40
 OFTEN = 8
 """The factor by which an effect of a cause may be broken more often than its usual ones."""
 
+STATUSES = "SHP-06"
+"""The requirement that the description lists the status and the content type of every answer."""
+
 FEWEST = 5
 """The least number of broken requirements by which a known fault is named. Fewer are the effect of many faults."""
 
@@ -138,7 +141,31 @@ def grouped(results: Iterable[Result]) -> list[Group]:
         )
         for cause in _folded(causes(sorted(failed), judged, known_faults(), times), failed)
     ]
-    return sorted(found, key=lambda group: (group.results[0].verdict != "FAIL", -len(group.results) - group.explained))
+    return sorted(
+        found,
+        key=lambda group: (
+            group.results[0].verdict != "FAIL",
+            _is_minor(group.cause.requirement, failed),
+            -len(group.results) - group.explained,
+        ),
+    )
+
+
+def _is_minor(rule: str, failed: Mapping[str, Sequence[Result]]) -> bool:
+    """Return whether a status that is not listed is seen only where something else is broken, too.
+
+    A cancel that does not wait is answered with 202 in place of 200. That it does not wait is what a reader must know.
+    """
+    if rule != STATUSES:
+        return False
+    beside = {
+        result.scenario
+        for one, results in failed.items()
+        if one != STATUSES
+        for result in results
+        if result.verdict == "FAIL"
+    }
+    return all(result.scenario in beside for result in failed[rule])
 
 
 def _folded(found: Iterable[Cause], failed: Mapping[str, Sequence[Result]]) -> list[Cause]:

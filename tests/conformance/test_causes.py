@@ -175,6 +175,13 @@ def test_a_broken_must_comes_before_any_warning() -> None:
     assert [group.cause.requirement for group in found] == ["CRN-01", should]
 
 
+def test_a_status_that_is_not_listed_comes_after_what_is_broken_beside_it() -> None:
+    beside = [result("CAN-04", "FAIL"), result("SHP-06", "FAIL"), result("SHP-06", "FAIL")]
+    assert [group.cause.requirement for group in grouped(beside)] == ["CAN-04", "SHP-06"]
+    alone = [*beside, result("SHP-06", "FAIL", "none/failed/create/late")]
+    assert [group.cause.requirement for group in grouped(alone)] == ["SHP-06", "CAN-04"]
+
+
 def test_the_screen_shows_ten_causes() -> None:
     alone = [name for name in KNOWN if len(KNOWN[name].breaks) == 1]
     broken = list(dict.fromkeys(KNOWN[name].breaks[0] for name in alone))[:12]
