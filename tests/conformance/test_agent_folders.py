@@ -5,7 +5,10 @@ from __future__ import annotations
 import ast
 import json
 import re
+import subprocess
 import sys
+
+import pytest
 
 from conformance import AGENTS
 
@@ -30,6 +33,35 @@ def test_the_javascript_folder_imports_nothing_but_what_it_declares() -> None:
     packages = {"/".join(name.split("/")[:2]) for name in imported if not name.startswith(("node:", "."))}
     assert packages == set(declared)
     assert all((folder / "src" / name).is_file() for name in imported if name.startswith("."))
+
+
+TEXTS_IN_PYTHON = """
+import dataclasses, json
+from doubletext_probe.conversation import forecast
+print(json.dumps([list(dataclasses.asdict(forecast(place)).values()) for place in ("sf", "nyc")]))
+"""
+TEXTS_IN_JAVASCRIPT = """
+import { replyTo, resultFor } from "./src/conversation.mjs"
+const texts = ["sf", "nyc"].map((place) => {
+  const human = { type: "human", text: `weather in ${place}` }
+  const { id, query } = replyTo([human]).call
+  return [id, query, resultFor([human]), replyTo([human, { type: "ai" }]).tokens.join("")]
+})
+console.log(JSON.stringify(texts))
+"""
+
+
+@pytest.mark.parametrize(
+    ("folder", "command"),
+    [
+        ("python", [sys.executable, "-c", TEXTS_IN_PYTHON]),
+        ("javascript", ["node", "--input-type=module", "-e", TEXTS_IN_JAVASCRIPT]),
+    ],
+)
+def test_an_agent_has_the_texts_of_the_contract(folder: str, command: list[str]) -> None:
+    written = json.loads((AGENTS / "texts.json").read_text("utf-8"))
+    printed = subprocess.run(command, cwd=AGENTS / folder, capture_output=True, check=True).stdout
+    assert json.loads(printed) == [list(written[place].values()) for place in ("sf", "nyc")]
 
 
 def test_the_javascript_graph_is_served_under_the_name_agent() -> None:
