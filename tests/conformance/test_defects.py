@@ -444,7 +444,7 @@ CASES: list[tuple[str, str, dict[str, str]]] = [
     ("unknown_filter_ignored", "bad-input/reads", {"ERR-12": "another answer to 1 of them: HTTP 200 for GET"}),
     ("if_not_exists_ignored", "missing-thread/stream", {"ERR-16": "stream not read to its end: NotFoundError"}),
     ("stateless_contend", "stateless/two-at-once", {"STL-01": "HTTP 409"}),
-    ("stateless_output_lost", "stateless/wait", {"STL-04": "[]"}),
+    ("stateless_output_lost", "stateless/wait", {"STL-04": "`{"}),
     ("stateless_thread_left", "stateless/create", {"STL-02": "HTTP 200"}),
     ("stateless_disconnect_ignored", "stateless/left-cancel", {"STL-03": "run A entered agent:2 after that"}),
     ("webhook_missing_or_double", "webhook/interrupted", {"WHK-01": "no webhook arrived"}),
@@ -551,7 +551,7 @@ CASES: list[tuple[str, str, dict[str, str]]] = [
         "enqueue/behind-delay/create/unwatched",
         {"FRM-07": 'HTTP 422: {"detail":"after_seconds: Input sho'},
     ),
-    ("exit_output_empty", "stateless/wait-exit", {"STL-04": "[]"}),
+    ("exit_output_empty", "stateless/wait-exit", {"STL-04": "`{"}),
     ("finished_next_left", "enqueue/during-agent/create/unwatched", {"CHK-28": '`["agent"]`'}),
     (
         "history_before_inclusive",

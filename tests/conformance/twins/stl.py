@@ -45,5 +45,7 @@ TWINS = [
     twin("STL-05", "one run", "stateless/batch", bodies("batch", "batch", lambda runs: runs[:1]), fact="A"),
     twin("STL-05", "one run twice", "stateless/batch", bodies("batch", "batch", lambda runs: runs[:1] * 2), fact="A A"),
     twin("STL-05", "one run is never executed", "stateless/batch", drop_reports("B"), fact="no report"),
+    twin("STL-04", "the join is answered with an error", "stateless/create", bodies("watch", "V",
+         lambda _: {"__error__": {"error": "HTTPException", "message": "404: Run not found"}}), fact="Run not found"),
     twin("STL-04", "the stream ends with its beginning", "stateless/stream", last_values, fact="[A.human]"),
 ]  # fmt: skip
