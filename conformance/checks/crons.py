@@ -110,9 +110,8 @@ def deleted_cron_is_gone(play: Play) -> None:
 @check("CRN-05", premises=())
 def crons_are_listed_by_filter(play: Play) -> None:
     """CRN-05: compare every list of crons with the part of the whole list with its options, and with its order."""
-    _require_crons(play.exchanges_for("create cron"))
-    whole = _whole_list(play)
     due = [_created(play, move.label).get("cron_id") for move in _crons_of(play)]
+    whole = _whole_list(play)
     got = [one.get("cron_id") for one in whole]
     see = play.exchanges_for("filter crons")[0].sent
     # CRN-01 and SHP-04 judge the answer to the creation.
@@ -140,7 +139,8 @@ def crons_are_listed_by_filter(play: Play) -> None:
 @check("CRN-06", premises=())
 def crons_are_counted(play: Play) -> None:
     """CRN-06: compare every count of crons with the number of fitting entries of the whole list."""
-    _require_crons(play.exchanges_for("create cron"))
+    for move in _crons_of(play):
+        _created(play, move.label)
     whole = _whole_list(play)
     for exchange, options in queries(play, "count crons"):
         due, got = len(_fitting(whole, options)), answer(exchange)

@@ -150,14 +150,14 @@ def _judge_freedom(requirement: Requirement, taken: str | None, profile: Profile
     if taken in choices:
         return Verdict(word="PASS", reason=f"took the freedom `{taken}`", freedom=taken)
     declared = " or ".join(f"`{choice}`" for choice in choices)
+    why = f"took the undeclared freedom `{taken}`: the profile (or the documentation) declares {declared}"
+    intended = f'If that is intended, declare it in the profile under [freedoms]: {requirement.id} = "{taken}"'
     return Verdict(
         word="FAIL",
         freedom=taken,
-        reason=f"took the undeclared freedom `{taken}`: the profile (or the documentation) declares {declared}",
+        reason=f"{why}. {intended}",
         expected=f"{declared}, as declared",
-        observed=(
-            f'`{taken}`. If that is intended, declare it in the profile under [freedoms]: {requirement.id} = "{taken}"'
-        ),
+        observed=f"`{taken}`. {intended}",
     )
 
 

@@ -98,7 +98,9 @@ class Exchange:
 
     def outcome(self) -> str:
         """Return the result in a few words: the fault, or the HTTP status."""
-        if self.fault is not None:
+        # The client also fails where a stream is refused. The refusal says more.
+        refused = self.response is not None and self.response.status >= 300 and not self.response.streamed
+        if self.fault is not None and not refused:
             return self.fault.error
         return "no answer" if self.response is None else f"HTTP {self.response.status}"
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 
+from conformance.judge.expect import declarable
 from conformance.report.causes import Group
 from conformance.report.report import Result
 from conformance.requirements import registry
@@ -62,15 +63,16 @@ def _short(text: str) -> str:
 
 
 def reasons(word: str, results: Sequence[Result], most: int = SHOWN) -> list[str]:
-    """Return one line for every reason of this verdict, the most frequent first, with the requirements.
+    """Return one line for every reason of this verdict, with the requirements.
 
+    Those that propose to declare something absent come first, as others may follow from them, then the most frequent.
     `most` is the number of reasons that are listed. The others are counted.
     """
     by_reason: dict[str, list[Result]] = {}
     for result in results:
         if result.verdict == word and not result.known:
             by_reason.setdefault(result.reason, []).append(result)
-    frequent = sorted(by_reason.items(), key=lambda found: -len(found[1]))
+    frequent = sorted(by_reason.items(), key=lambda found: (declarable(found[0]) is None, -len(found[1])))
     lines = []
     for reason, found in frequent[:most]:
         first, others = found[0], len(found) - 1

@@ -248,7 +248,8 @@ class Findings:
         terminal.line(f"judged {len(judged)} of the {len(book.requirements)} requirements of the rule book")
         reasons: dict[str, set[str]] = {}
         for result in deployment.results:
-            if result.verdict == "NOT-APPLICABLE":
+            # Where a requirement was judged in another scenario, it applies to the deployment.
+            if result.verdict == "NOT-APPLICABLE" and result.requirement not in judged:
                 reasons.setdefault(result.reason, set()).add(result.requirement)
         for reason, requirements in reasons.items():
             terminal.line(f"not applicable: {', '.join(sorted(requirements))}: {reason}")

@@ -7,6 +7,7 @@ from collections.abc import Sequence
 import msgspec
 import pytest
 
+from conformance.judge.expect import declare
 from conformance.judge.judging import Word
 from conformance.report import screen
 from conformance.report.causes import FEWEST, causes, grouped
@@ -155,6 +156,14 @@ def test_reasons_are_cut_and_few_of_them_are_listed() -> None:
     assert lines[-1] == "… and 2 more reasons of the verdict INCONCLUSIVE"
     assert len(lines) == screen.BESIDE + 1
     assert max(map(len, lines)) < 2 * screen.LONG
+
+
+def test_what_can_be_declared_absent_comes_before_what_follows_from_it() -> None:
+    follows = [msgspec.structs.replace(result("RUN-01", "INCONCLUSIVE"), reason="never reported")] * 3
+    hint = f"there are no crons. If so, {declare('cron/*')}"
+    cause = msgspec.structs.replace(result("CRN-01", "INCONCLUSIVE"), reason=hint)
+    lines = screen.reasons("INCONCLUSIVE", [*follows, cause])
+    assert [hint in line for line in lines] == [True, False]
 
 
 def test_failures_with_the_same_words_are_one_cause() -> None:

@@ -126,6 +126,24 @@ def with_configs(raw: Json) -> None:
                 found["config"] = {"configurable": {"probe": {"label": f"R{created}"}}}
 
 
+def without_crons(raw: Json) -> None:
+    """Refuse every request for crons: their creation with 422, as for a wrong id, and their lists with 404."""
+    paths = {moment["exchange"]: moment["path"] for moment in raw["moments"] if moment["kind"] == "request"}
+    for moment in raw["moments"]:
+        if moment["kind"] == "response" and "/runs/crons" in (path := paths[moment["exchange"]]):
+            moment |= {"status": 422 if path.startswith("/threads/") else 404, "body": {"detail": "unknown"}}
+
+
+def copied_as_written(raw: Json) -> None:
+    """Leave the thread on which a checkpoint was written in its metadata when it is copied."""
+    first = next(response["body"] for _, response in requests(raw, "copied history"))
+    copied = {entry["checkpoint"]["checkpoint_id"] for entry in first}
+    for entry in objects_in(raw):
+        checkpoint = entry.get("checkpoint")
+        if isinstance(checkpoint, dict) and checkpoint.get("checkpoint_id") in copied and "metadata" in entry:
+            entry["metadata"] |= {"thread_id": raw["threads"]["main"]}
+
+
 def other_headers(change: Callable[[Json], Json]) -> Edit:
     def edit(raw: Json) -> None:
         for moment in raw["moments"]:
@@ -429,6 +447,12 @@ VARIATIONS: list[tuple[str, tuple[str, ...], tuple[Edit, ...]]] = [
     ("a history has an input of many levels", ("bad-input/odd",), (deep_histories,)),
     ("a cancelled step reports its end late", (CANCELLED,), (stopping_takes_time,)),
     ("the cron fires again", ("cron/busy-thread",), (fired_again,)),
+    ("there are no crons", ("cron/listed",), (without_crons,)),
+    (
+        "copied checkpoints name the thread on which they were written",
+        ("none/finished/create/unwatched/copied",),
+        (copied_as_written,),
+    ),
 ]
 
 

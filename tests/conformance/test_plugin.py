@@ -394,6 +394,7 @@ async def test_an_undeclared_freedom_fails_the_run(tmp_path: Path) -> None:
     run = await run_suite(f"--deployment-profile={profile}", "-k", "RUN-07", suite=EVERYTHING)
     assert run.code == 1, run.output
     assert "took the undeclared freedom `enqueue`: the profile (or the documentation) declares `reject`" in run.output
+    assert "declare it in the profile under [freedoms]: " in run.output
 
 
 async def test_a_broken_should_is_a_warning_unless_strict() -> None:
