@@ -442,7 +442,7 @@ CASES: list[tuple[str, str, dict[str, str]]] = [
         {"ERR-11": "additional runs: 30, requests that were not refused: 0"},
     ),
     ("unknown_filter_ignored", "bad-input/reads", {"ERR-12": "another answer to 1 of them: HTTP 200 for GET"}),
-    ("if_not_exists_ignored", "missing-thread/stream", {"ERR-16": "stream not read to its end: NotFoundError"}),
+    ("if_not_exists_ignored", "missing-thread/stream", {"ERR-16": "HTTP 404"}),
     ("stateless_contend", "stateless/two-at-once", {"STL-01": "HTTP 409"}),
     ("stateless_output_lost", "stateless/wait", {"STL-04": "`{"}),
     ("stateless_thread_left", "stateless/create", {"STL-02": "HTTP 200"}),
