@@ -75,7 +75,7 @@ class _Demand:
         self._lease.lower(max(self._demand()[self._index :]))
 
     def _demand(self) -> tuple[int, ...]:
-        ended = frozenset(self._context.at_rest())
+        ended = frozenset() if self._steady else frozenset(self._context.at_rest())
         if ended not in self._known:
             self._known[ended] = demand(self._scenario, ended)
         return self._known[ended]

@@ -9,6 +9,7 @@ import asyncio
 import copy
 import random
 import re
+from abc import ABC, abstractmethod
 from collections import Counter
 from collections.abc import Callable
 from functools import partial
@@ -177,7 +178,7 @@ def test_a_record_without_threads_is_judged(records: Records) -> None:
         expect_sound_verdicts(decode(msgspec.json.encode(raw)))
 
 
-class Changing(httpx.AsyncBaseTransport):
+class Changing(httpx.AsyncBaseTransport, ABC):
     """A transport that changes the answers in JSON of a deployment."""
 
     def __init__(self, inner: httpx.AsyncBaseTransport) -> None:
@@ -194,9 +195,9 @@ class Changing(httpx.AsyncBaseTransport):
         headers["content-type"] = kind
         return httpx.Response(response.status_code, content=msgspec.json.encode(body), headers=headers)
 
+    @abstractmethod
     def changed(self, request: httpx.Request, body: Any, headers: dict[str, str]) -> tuple[Any, dict[str, str]]:
         """Return the body and the headers that the client receives."""
-        raise NotImplementedError
 
     async def aclose(self) -> None:
         await self._inner.aclose()

@@ -26,7 +26,7 @@ from conformance.session.players import DecodingAtOnce, PlayPool
 from conformance.session.room import Lease, Room, can_finish
 from conformance.session.session import Case, Session
 from conformance.session.target import CALIBRATIONS, MOST, MOST_IF_SLOW, SHARERS, Target
-from conformance.transcript.transcript import Missed, WitnessEvent
+from conformance.transcript.transcript import Missed, ProbeUse, WitnessEvent
 from mockserver import serving
 from tests.conformance.deployments import ONE, deployment
 from tests.conformance.hostile import stage
@@ -158,23 +158,33 @@ class Lent:
         self.calls.append(("lower", workers))
 
 
-async def lent(change: Callable[[httpx.AsyncBaseTransport], httpx.AsyncBaseTransport]) -> list[tuple[str, int]]:
+async def lent(
+    change: Callable[[httpx.AsyncBaseTransport], httpx.AsyncBaseTransport] = lambda inner: inner,
+    probe: ProbeUse = "witnessed",
+) -> list[tuple[str, int]]:
     """Return what the play of the plainest scenario asks of its lease."""
     lease = Lent()
     async with serving() as url, stage(change) as scene:
-        target = scene.target(url, Deadlines())
+        target = scene.target(url, Deadlines(hold=0.1))
+        target.info = msgspec.structs.replace(target.info, probe=probe)
         await target.play(BY_ID[PLAINEST], scene.transport, scene.witness, SUITE, lease)
     return lease.calls
 
 
 async def test_a_play_gives_back_the_worker_of_a_run_that_is_read_as_ended() -> None:
-    calls = await lent(lambda inner: inner)
+    calls = await lent()
     assert calls[0] == ("need", 1)
     both = calls.index(("need", EACH))
     assert ("lower", 1) in calls[both:]
     assert ("need", EACH) not in calls[calls.index(("lower", 1), both) :]
     assert ("lower", 0) in calls[both:]
     assert {number for _, number in calls[calls.index(("lower", 0), both) :]} == {0}
+
+
+async def test_a_play_that_holds_its_runs_by_time_keeps_all_workers_to_the_end_of_its_runs() -> None:
+    calls = await lent(probe="unwitnessed")
+    # The time of a hold must not pass while the play waits for a worker that it has given back.
+    assert list(dict.fromkeys(calls)) == [("need", EACH), ("need", 0)]
 
 
 async def test_a_run_whose_step_executes_keeps_its_worker_whatever_its_status() -> None:

@@ -106,7 +106,7 @@ def overlapping(raw: Json) -> None:
 
 def test_of_two_cancels_that_overlap_either_may_decide(plays: dict[str, Transcript]) -> None:
     gone = status_code("final run", "run A", 404)
-    assert word(plays[CANCELLED_TWICE], "CAN-10", gone) == "FAIL"
+    assert word(plays[CANCELLED_TWICE], "CAN-10", gone) == "WARN"
     assert word(plays[CANCELLED_TWICE], "CAN-10", gone, overlapping) == "INCONCLUSIVE"
 
 
@@ -136,7 +136,7 @@ def test_of_cancels_sent_at_once_any_may_be_the_first(requirement: str, plays: d
 
 
 def test_none_of_the_cancels_sent_at_once_may_crash(plays: dict[str, Transcript]) -> None:
-    assert word(plays["cancel/burst/rollback/unwatched"], "CAN-10", last_crashes) == "FAIL"
+    assert word(plays["cancel/burst/rollback/unwatched"], "CAN-10", last_crashes) == "WARN"
 
 
 def failing_wait(raw: Json) -> None:
