@@ -55,8 +55,8 @@ class Clients:
     def events(self, name: str) -> list[StreamEvent]:
         """Return the events that client `name` has received, including those after it reconnected by itself."""
         client = self._clients.get(name)
-        numbers = set() if client is None else self._wire.exchanges(client.purpose, client.about)
-        return [m for m in self._recorder.moments if isinstance(m, StreamEvent) and m.exchange in numbers]
+        index = self._recorder.index
+        return [] if client is None else index.events(index.exchanges(client.purpose, client.about))
 
     def last_id(self, name: str) -> str | None:
         """Return the id of the newest event that client `name` has received. Return None when no event had one."""

@@ -41,6 +41,8 @@ class Context:
         self.submits: dict[str, s.Submit] = {}
         """The move that created each run."""
         self.run_ids: dict[str, str] = {}
+        self._searched: dict[str, int] = {}
+        """The moments that could name each run when its id was searched last."""
         self.statuses: dict[str, str] = {}
         self._changed: dict[str, float] = {}
         """The time at which each run's status was first read as it is now."""
@@ -127,7 +129,7 @@ class Context:
         self._witness.close(self.witness_url)
 
     def _reports(self, label: str) -> list[WitnessEvent]:
-        return [m for m in self.recorder.moments if isinstance(m, WitnessEvent) and m.label == label]
+        return self.recorder.index.reports(label)
 
     def begun(self, label: str) -> bool:
         """Return whether the run has begun: a step reported, or without a witness its status left `pending`."""
@@ -207,6 +209,10 @@ class Context:
 
     def learn_run_id(self, label: str) -> bool:
         """Look up the id of a run in the record, and a stateless run's thread. Return whether the run's id is known."""
+        # Needed after every moment, and few of them can name a run.
+        if self._searched.get(label) == (namings := self.recorder.index.namings):
+            return label in self.run_ids
+        self._searched[label] = namings
         moments = self.recorder.moments
         if label not in self.run_ids and (found := ids.run_id(moments, label)):
             self.run_ids[label] = found

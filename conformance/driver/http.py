@@ -8,22 +8,19 @@ from __future__ import annotations
 import asyncio
 from collections.abc import AsyncGenerator, AsyncIterator, Coroutine, Mapping
 from types import MappingProxyType
-from typing import Any, Final
+from typing import Any
 from urllib.parse import quote
 
 import httpx
 
-from conformance.api import Purpose, again
+from conformance.api import Purpose
 from conformance.driver.deadlines import Deadlines
 from conformance.driver.workarounds import Adapting
 from conformance.transcript.recorder import CURRENT_CALL, Call, Recorder, RecordingTransport
-from conformance.transcript.transcript import Lost, NetworkFault, Request, Response, StreamEvent
+from conformance.transcript.transcript import Lost, NetworkFault, Response, StreamEvent
 
 MAX_EVENTS = 10_000
 """The greatest number of events read of one stream. The longest answer of the probe agent has some 4000."""
-
-LOOK: Final = "doubletext.look"
-"""The extension of a request that reads a status, by which a transport knows it."""
 
 UNANSWERED = 3
 # One unanswered request may be a fault of that endpoint alone, and is judged. Without a limit, each remaining request
@@ -123,7 +120,7 @@ class Http:
             return
         # Built once, as most requests of a play have the same few paths. The client adds its cookies to a new one.
         if path not in self._looks or client.cookies.jar:
-            self._looks[path] = client.build_request("GET", path, extensions={LOOK: True})
+            self._looks[path] = client.build_request("GET", path)
         response = await self._adapting.handle_async_request(self._looks[path])
         if "set-cookie" in response.headers:
             response.request = self._looks[path]
@@ -147,7 +144,7 @@ class Http:
             pass
         finally:
             CURRENT_CALL.reset(token)
-        result = self._result_of(call.exchange)
+        result = self._recorder.index.result(call.exchange)
         return result.error if isinstance(result, NetworkFault) else None
 
     async def consume(
@@ -187,7 +184,7 @@ class Http:
                         await pause.wait()
         except Exception as error:  # noqa: BLE001 -- as in `_ask`. The fault distinguishes a broken stream from a clean end
             # The transport has recorded network errors. Errors of the client, such as invalid JSON, are recorded here.
-            if not isinstance(self._result_of(call.exchange), NetworkFault):
+            if not isinstance(self._recorder.index.result(call.exchange), NetworkFault):
                 late = isinstance(error, TimeoutError)
                 why = f"within {seconds:g} s" if late else f"to its end: {type(error).__name__}"
                 add(NetworkFault, exchange=call.exchange, error=f"stream not read {why}")
@@ -199,40 +196,19 @@ class Http:
 
     def exchange(self, purpose: Purpose, about: str) -> int:
         """Return the number of the newest request with this purpose, or 0 when there is none."""
-        for moment in reversed(self._recorder.moments):
-            if isinstance(moment, Request) and (moment.purpose, moment.about) == (purpose, about):
-                return moment.exchange
-        return 0
-
-    def exchanges(self, purpose: Purpose, about: str) -> set[int]:
-        """Return the numbers of all requests with this purpose, including those that the client repeated by itself."""
-        purposes = (purpose, again(purpose))
-        return {
-            m.exchange
-            for m in self._recorder.moments
-            if isinstance(m, Request) and m.purpose in purposes and m.about == about
-        }
+        return self._recorder.index.exchange(purpose, about)
 
     def answer(self, purpose: Purpose, about: str) -> Response | NetworkFault | None:
         """Return the response or the fault of the newest request with this purpose, or None while there is neither."""
         exchange = self.exchange(purpose, about)
         # A refusal for which another form is tried is not the answer yet.
-        return None if exchange in self._adapting.pending else self._result_of(exchange)
+        return None if exchange in self._adapting.pending else self._recorder.index.result(exchange)
 
     def reading(self, purpose: Purpose, about: str) -> Any:
         """Return the body of the newest 2xx response to a request with this purpose. A newer request may be open."""
         # Two tasks read the statuses, so one may have an open request while the other decides.
-        asked = self.exchanges(purpose, about)
-        for moment in reversed(self._recorder.moments):
-            if isinstance(moment, Response) and moment.exchange in asked and moment.status < 300:
-                return moment.body
-        return None
-
-    def _result_of(self, exchange: int) -> Response | NetworkFault | None:
-        for moment in reversed(self._recorder.moments):
-            if isinstance(moment, Response | NetworkFault) and moment.exchange == exchange:
-                return moment
-        return None
+        found = self._recorder.index.reading(purpose, about)
+        return None if found is None else found.body
 
     def body(self, purpose: Purpose, about: str) -> Any:
         """Return the body of the newest request's response when it is a 2xx, else None."""
@@ -240,9 +216,8 @@ class Http:
         if not isinstance(answer, Response) or answer.status >= 300:
             return None
         # The further pages of a list.
-        pages = [
-            self._result_of(number) for number in sorted(self.exchanges(purpose, about)) if number > answer.exchange
-        ]
+        index = self._recorder.index
+        pages = [index.result(number) for number in index.exchanges(purpose, about) if number > answer.exchange]
         rest = [
             one for page in pages if isinstance(page, Response) and isinstance(page.body, list) for one in page.body
         ]

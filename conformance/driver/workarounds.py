@@ -335,8 +335,7 @@ def _redirect(request: httpx.Request, response: httpx.Response) -> httpx.URL | N
 
 def _retry_after(response: httpx.Response) -> float | None:
     """Return the seconds that an answer of 503 or 429 states in `Retry-After`, or None."""
-    value = response.headers.get("retry-after", "").strip()
-    if response.status_code not in (503, 429) or not value:
+    if response.status_code not in (503, 429) or not (value := response.headers.get("retry-after", "").strip()):
         return None
     if value.isdigit():
         return float(value)

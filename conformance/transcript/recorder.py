@@ -41,11 +41,13 @@ from collections.abc import AsyncIterator, Callable
 from contextvars import ContextVar
 from dataclasses import dataclass, field
 from typing import Any, TypeVar
+from weakref import WeakKeyDictionary
 
 import httpx
 import msgspec
 
 from conformance.api import Purpose, again
+from conformance.transcript.index import Index
 from conformance.transcript.redaction import Redactor, TooDeep
 from conformance.transcript.text import snippet
 from conformance.transcript.transcript import AnyMoment, Closed, NetworkFault, Request, Response
@@ -108,6 +110,7 @@ class Recorder:
     def __init__(self, redactor: Redactor, clock: Callable[[], float] = now) -> None:
         self.redactor = redactor
         self.moments: list[AnyMoment] = []
+        self.index = Index()
         self.on_moment: Callable[[AnyMoment], None] = lambda _: None
         self.bytes_left = MAX_PLAY
         self._clock = clock
@@ -121,6 +124,7 @@ class Recorder:
         # Microseconds: more digits would only make transcripts longer and their differences larger.
         moment = kind(seq=len(self.moments), t=round(self._clock() - self._began, 6), **fields)
         self.moments.append(moment)
+        self.index.add(moment)
         self.on_moment(moment)
         return moment
 
@@ -158,13 +162,10 @@ class RecordingTransport(httpx.AsyncBaseTransport):
     def __init__(self, recorder: Recorder, inner: httpx.AsyncBaseTransport) -> None:
         self._recorder = recorder
         self._inner = inner
+        self._shown: WeakKeyDictionary[httpx.Request, dict[str, Any]] = WeakKeyDictionary()
 
     async def handle_async_request(self, request: httpx.Request) -> httpx.Response:
         """Send and record a request, and return its response. Faults are recorded and raised again."""
-        # Plain bytes make `MAX_BODY` exact, and rule out answers that expand without bound ("zip bombs").
-        # A scenario about compression accepts gzip and nothing else. The client's own default names several encodings.
-        if request.headers.get("accept-encoding") != "gzip":
-            request.headers["accept-encoding"] = "identity"
         exchange = self._recorder.next_exchange()
         self._record_request(exchange, request)
         wanted = "answer"
@@ -194,38 +195,49 @@ class RecordingTransport(httpx.AsyncBaseTransport):
         # The first request of a call is the driver's. Any further one was sent by the official client on its own.
         purpose = call.purpose if call.exchange == 0 else again(call.purpose)
         call.exchange = exchange
+        # The requests that read statuses are sent again and again.
+        shown = self._shown.get(request)
+        if shown is None:
+            shown = self._shown[request] = self._show(request)
+        self._recorder.add(Request, exchange=exchange, purpose=purpose, about=call.about, **shown)
+
+    def _show(self, request: httpx.Request) -> dict[str, Any]:
+        """Return the fields of the record that depend on the request alone."""
         recorder = self._recorder
+        # Plain bytes make `MAX_BODY` exact, and rule out answers that expand without bound ("zip bombs").
+        # A scenario about compression accepts gzip and nothing else. The client's own default names several encodings.
+        if request.headers.get("accept-encoding") != "gzip":
+            request.headers["accept-encoding"] = "identity"
         kept = [
             (name, value)
             for name, value in request.headers.multi_items()
-            if name.lower() in KEPT_REQUEST_HEADERS
-            or (name.lower(), value) == ("accept-encoding", "gzip")
+            if name in KEPT_REQUEST_HEADERS
+            or (name, value) == ("accept-encoding", "gzip")
             or recorder.redactor.is_secret(name)
         ]
-        path = recorder.redactor.text(request.url.raw_path.decode("ascii", "replace"))
-        recorder.add(
-            Request,
-            exchange=exchange,
-            purpose=purpose,
-            about=call.about,
-            method=request.method,
-            path=path,
-            headers=recorder.redactor.headers(kept),
-            body=recorder.body(request.content, request.headers.get("content-type", "")),
-        )
+        return {
+            "method": request.method,
+            "path": recorder.redactor.text(request.url.raw_path.decode("ascii", "replace")),
+            "headers": recorder.redactor.headers(kept),
+            "body": recorder.body(request.content, request.headers.get("content-type", "")),
+        }
 
     async def _receive(self, exchange: int, response: httpx.Response) -> httpx.Response:
-        content_type = response.headers.get("content-type", "")
+        pairs = response.headers.multi_items()
+        of_name = dict(pairs)
+        content_type, encoding = of_name.get("content-type", ""), of_name.get("content-encoding", "")
         assert isinstance(response.stream, httpx.AsyncByteStream)
-        bounded = _Bounded(response.stream, response.headers.get("content-encoding", ""), self._recorder)
-        # `_Bounded` decodes the body, so the client must not decode it a second time.
-        headers = httpx.Headers(
-            [pair for pair in response.headers.multi_items() if pair[0].lower() != "content-encoding"]
-        )
+        bounded = _Bounded(response.stream, encoding, self._recorder)
+        headers = response.headers
+        if encoding:
+            # `_Bounded` decodes the body, so the client must not decode it a second time.
+            headers = httpx.Headers([pair for pair in pairs if pair[0] != "content-encoding"])
         # Before the headers and the body are recorded: both may contain the cookie.
-        for cookie in headers.get_list("set-cookie"):
-            self._recorder.redactor.learn_cookie(cookie)
-        recorded = self._recorder.redactor.headers(response.headers.multi_items())
+        if "set-cookie" in of_name:
+            for name, value in pairs:
+                if name == "set-cookie":
+                    self._recorder.redactor.learn_cookie(value)
+        recorded = self._recorder.redactor.headers(pairs)
         if "text/event-stream" in content_type and response.status_code < 300:
             self._recorder.add(
                 Response, exchange=exchange, status=response.status_code, headers=recorded, streamed=True

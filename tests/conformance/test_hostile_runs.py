@@ -61,7 +61,7 @@ async def test_a_run_against_what_is_no_deployment(behave: object, problem: str,
 async def test_a_run_against_a_closed_port(unused_tcp_port: int) -> None:
     url = f"http://127.0.0.1:{unused_tcp_port}"
     run = await run_suite("--deployment-url", url, *QUICKLY)
-    expect_one_clear_problem(run, url, f"POST /threads at {url}: no connection: All connection attempts failed {ASK}")
+    expect_one_clear_problem(run, url, f"POST /threads at {url}: no connection: Connection refused {ASK}")
 
 
 async def test_a_run_against_gigabytes() -> None:
