@@ -75,6 +75,9 @@ OPTIONS: pytest.StashKey[Options] = pytest.StashKey()
 SESSION: pytest.StashKey[Session] = pytest.StashKey()
 RECORD: pytest.StashKey[dict[str, Any]] = pytest.StashKey()
 FOUND: pytest.StashKey[list[dict[str, Any]]] = pytest.StashKey()
+LEFT_OUT: pytest.StashKey[bool] = pytest.StashKey()
+
+NO_XDIST = "doubletext: -n has no effect on the embedded mock, where one process plays while another judges"
 
 
 def pytest_configure(config: pytest.Config) -> None:
@@ -84,12 +87,42 @@ def pytest_configure(config: pytest.Config) -> None:
         _declare(config, marker, f"area {area} of the rule book, {AREAS[area]}")
     _declare(config, EXPLORATION, "the exploration of a deployment with random histories")
     _expect_settings_found(config)
+    _leave_out_xdist(config)
     config.stash[FOUND] = []
     config.pluginmanager.register(_Reports(config.stash[FOUND]), "doubletext-reports")
 
 
 def _declare(config: pytest.Config, marker: str, what: str) -> None:
     config.addinivalue_line("markers", f"{marker}: {what} (doubletext)")
+
+
+def _leave_out_xdist(config: pytest.Config) -> None:
+    """Ignore `-n` for a run of the suite alone on the embedded mock, which it would make slower."""
+    # The verdicts of other processes have to be sent here, which takes longer than to judge. The plays have a process
+    # of their own anyway.
+    option = config.option
+    if getattr(option, "dist", "no") != "load" or option.deployment_url or option.collectonly:
+        return
+    from conformance.session.mock_process import MANY, pays
+
+    if pays(MANY) and all(_is_of_suite(config, one) for one in config.args):
+        # As `-n 0` does. xdist reads these in the same hook, as the last plugin.
+        option.dist, option.tx, option.numprocesses = "no", [], 0
+        config.stash[LEFT_OUT] = True
+
+
+def _is_of_suite(config: pytest.Config, argument: str) -> bool:
+    """Return whether an argument of pytest names tests of the suite alone."""
+    name = argument.partition("::")[0]
+    here = Path(__file__).parent
+    if (path := (config.invocation_params.dir / name).resolve()).exists():
+        return path.is_relative_to(here)
+    return bool(config.option.pyargs) and name.partition(".")[0] == here.name
+
+
+def pytest_report_header(config: pytest.Config) -> list[str]:
+    """Return the line that explains why `-n` has no effect."""
+    return [NO_XDIST] if config.stash.get(LEFT_OUT, False) else []
 
 
 def _expect_settings_found(config: pytest.Config) -> None:

@@ -1,7 +1,7 @@
 """The mock deployment in a process of its own, for a run of many scenarios without a URL.
 
-Theory of operation. The suite and the mock each keep one core busy, so on two cores a whole run takes a quarter less
-time than with both in one process. The suite reaches the process as any other deployment, by its URL.
+Theory of operation. What plays and the mock would take turns in one process, because one thread of Python runs at a
+time. The suite reaches the process as any other deployment, by its URL.
 
 The process never outlives the suite. Its standard input is a pipe that only the suite holds, and the mock ends when the
 pipe is closed (`--stop-on-eof`). The system closes it whatever ends the suite, SIGKILL included. The process has a
@@ -39,7 +39,7 @@ _log: Final = logging.getLogger("mockserver")
 
 
 def pays(scenarios: int) -> bool:
-    """Return whether a process of its own is faster for so many scenarios."""
+    """Return whether the mock, and what plays on it, are faster for so many scenarios in processes of their own."""
     # The workers of xdist keep the other cores busy. On Windows asyncio cannot wait for a pipe beside its sockets.
     if scenarios < MANY or "PYTEST_XDIST_WORKER" in os.environ or os.name != "posix":
         return False
@@ -51,40 +51,37 @@ def pays(scenarios: int) -> bool:
 @asynccontextmanager
 async def mock_process() -> AsyncIterator[str]:
     """Start the mock in a process and yield its URL. Raise OSError if it does not start."""
-    process = _started()
+    process = started(_START, json.dumps(sys.path), "mock", "--port=0", "--log-level=warning", "--stop-on-eof")
     assert process.stdin is not None
     assert process.stdout is not None
     assert process.stderr is not None
-    forwarding = threading.Thread(target=_forward, args=(process.stderr,), name="mock's log", daemon=True)
+    forwarding = threading.Thread(target=forward, args=(process.stderr,), name="mock's log", daemon=True)
     forwarding.start()
     try:
         with process.stdout:
             line = await asyncio.to_thread(process.stdout.readline)
         if not line:
             raise OSError(f"the mock deployment ended with code {process.wait()} before it listened. Read its log")
-        yield line.rpartition(" ")[2].strip()
+        yield line.decode().rpartition(" ")[2].strip()
     finally:
         process.stdin.close()
         await asyncio.to_thread(process.wait)
         forwarding.join()
-        process.stderr.close()
 
 
-def _started() -> subprocess.Popen[str]:
+def started(program: str, *arguments: str) -> subprocess.Popen[bytes]:
+    """Start a Python program with pipes for its input, its output and its log. Raise OSError if it does not start."""
     return subprocess.Popen(
-        [
-            *(sys.executable, *(f"-W{one}" for one in sys.warnoptions), "-c", _START, json.dumps(sys.path)),
-            *("mock", "--port=0", "--log-level=warning", "--stop-on-eof"),
-        ],
+        [sys.executable, *(f"-W{one}" for one in sys.warnoptions), "-c", program, *arguments],
         stdin=subprocess.PIPE,
         stdout=subprocess.PIPE,
         stderr=subprocess.PIPE,
-        encoding="utf-8",
         start_new_session=True,
     )
 
 
-def _forward(lines: IO[str]) -> None:
-    """Log what the process logs. All of it is at least a warning, because of its `--log-level`."""
-    for line in lines:
-        _log.warning("%s", line.rstrip("\n"))
+def forward(lines: IO[bytes]) -> None:
+    """Log what a process logs, line by line. All of it is at least a warning."""
+    with lines:
+        for line in lines:
+            _log.warning("%s", line.decode("utf-8", "replace").rstrip("\r\n"))

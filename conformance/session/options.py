@@ -29,7 +29,7 @@ from doubletext.environment import HEADER_VARIABLE
 
 # The mock executes any number of runs at once, and a play mostly waits. The workers of a deployment behind a URL are
 # counted.
-EMBEDDED_JOBS = 8
+EMBEDDED_JOBS = 16
 EMBEDDED_NAME = "mock"
 
 _HEADER_NAME = re.compile(r"[!#$%&'*+.^_`|~0-9A-Za-z-]+")

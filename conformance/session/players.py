@@ -6,7 +6,8 @@ Theory of operation:
    `transcript` blocks until that play is over. Both share one future per deployment and scenario, so a scenario is
    played once, however many requirements are judged by it.
 2. All plays are tasks on one event loop in one background thread. The witness runs on the same loop and, where no URL
-   was given, the embedded mock deployment, unless a process of its own is faster (`mock_process.py`).
+   was given, the embedded mock deployment. For many scenarios on that mock, all this has a process of its own, and
+   pytest's thread sends messages to it (`play_process.py`).
 3. The first play of a deployment examines it, and all others wait for that examination. A deployment that cannot be
    judged raises NotJudgeable in every test, without a further request.
 4. A play then waits for workers of the deployment (`room.py`). It gives them back as soon as its runs have ended or its
@@ -25,6 +26,7 @@ from __future__ import annotations
 
 import asyncio
 import threading
+from abc import ABC, abstractmethod
 from collections import Counter
 from collections.abc import Awaitable, Callable, Coroutine, Iterable, Sequence
 from concurrent.futures import FIRST_COMPLETED, Future, ThreadPoolExecutor, wait
@@ -94,7 +96,66 @@ def embedded(**options: Any) -> AbstractAsyncContextManager[str]:
     return serving(**options)
 
 
-class PlayPool:
+class Players(ABC):
+    """Plays that are made in the background, and the waits for them in pytest's thread."""
+
+    def __init__(self) -> None:
+        self._plays: dict[tuple[int, str], Future[Transcript]] = {}
+        self._interrupted = False
+
+    @abstractmethod
+    def start(self) -> None:
+        """Start what plays. Raise OSError if it does not start."""
+
+    @abstractmethod
+    def start_mock(self) -> str:
+        """Start a mock deployment in a process of its own and return its URL. Raise OSError if it does not start."""
+
+    @abstractmethod
+    def begin(self, target: Target, scenarios: Iterable[Scenario]) -> None:
+        """Start to play these scenarios, as many at a time as there are jobs, and return at once."""
+
+    @abstractmethod
+    def stop(self) -> None:
+        """End the plays under way, and all that was started for them."""
+
+    @abstractmethod
+    def future(self, target: Target, scenario: Scenario) -> Future[Transcript]:
+        """Return the future of one play, which is begun if it was not."""
+
+    def transcript(self, target: Target, scenario: Scenario) -> Transcript:
+        """Wait for the play of one scenario and return its transcript. Raise NotJudgeable, or Interrupted."""
+        return self._wait(self.future(target, scenario))
+
+    def _wait(self, future: Future[_T]) -> _T:
+        # The handler of a signal runs in this thread. One that arrives just before the thread blocks must not wait for
+        # the end of the play.
+        while not future.done():
+            if self._interrupted:
+                raise Interrupted
+            wait([future], timeout=AWAKE)
+        return future.result()
+
+    def first_over(self, plays: Sequence[tuple[Target, Scenario]]) -> int:
+        """Wait until one of these plays is over and return its index, that of the first of several."""
+        futures = [self.future(*play) for play in plays]
+        while not self._interrupted:
+            for index, future in enumerate(futures):
+                if future.done():
+                    return index
+            wait(futures, timeout=AWAKE, return_when=FIRST_COMPLETED)
+        return 0
+
+    def interrupt(self) -> None:
+        """End all waits for plays that are under way. The handler of a signal may call this at any moment."""
+        self._interrupted = True
+
+    def forget(self, target: Target, scenario: Scenario) -> None:
+        """Drop the transcript of one play, to free its memory. A later `transcript` plays the scenario again."""
+        self._plays.pop((id(target), scenario.id), None)
+
+
+class PlayPool(Players):
     """A player of scenarios against deployments, with at most `jobs` plays at once per deployment.
 
     With None for `jobs`, as many are played at once as the deployment has workers for.
@@ -111,6 +172,7 @@ class PlayPool:
         connection: Connection | None = None,
         keep: Callable[[Target, Transcript | None], None] | None = None,
     ) -> None:
+        super().__init__()
         self._suite = suite
         self._keep = keep or _drop
         self._jobs = jobs
@@ -127,9 +189,7 @@ class PlayPool:
         self._rooms: dict[int, Room] = {}
         self._alone: Counter[tuple[int, bool]] = Counter()
         """By deployment and whether that helped: the plays that were made alone."""
-        self._plays: dict[tuple[int, str], Future[Transcript]] = {}
         self._embedded: set[str] = set()
-        self._interrupted = False
 
     def start(self) -> None:
         """Start the background thread and the witness. Raise OSError when the witness cannot listen."""
@@ -156,11 +216,7 @@ class PlayPool:
         # Those that mostly wait take little, and would be the last ones otherwise. So would races, whose plays follow
         # each other.
         for scenario in sorted(scenarios, key=lambda scenario: not (waits_long(scenario) or has_branches(scenario))):
-            self._future(target, scenario)
-
-    def transcript(self, target: Target, scenario: Scenario) -> Transcript:
-        """Wait for the play of one scenario and return its transcript. Raise NotJudgeable, or Interrupted."""
-        return self._wait(self._future(target, scenario))
+            self.future(target, scenario)
 
     def visit(self, target: Target, work: Callable[[Witness], Awaitable[_T]]) -> _T:
         """Examine a deployment, and wait for work that uses it. Raise NotJudgeable, or Interrupted.
@@ -173,34 +229,8 @@ class PlayPool:
         finally:
             future.cancel()
 
-    def _wait(self, future: Future[_T]) -> _T:
-        # The handler of a signal runs in this thread. One that arrives just before the thread blocks must not wait for
-        # the end of the play.
-        while not future.done():
-            if self._interrupted:
-                raise Interrupted
-            wait([future], timeout=AWAKE)
-        return future.result()
-
-    def first_over(self, plays: Sequence[tuple[Target, Scenario]]) -> int:
-        """Wait until one of these plays is over and return its index, that of the first of several."""
-        futures = [self._future(*play) for play in plays]
-        while not self._interrupted:
-            for index, future in enumerate(futures):
-                if future.done():
-                    return index
-            wait(futures, timeout=AWAKE, return_when=FIRST_COMPLETED)
-        return 0
-
-    def interrupt(self) -> None:
-        """End all waits for plays that are under way. The handler of a signal may call this at any moment."""
-        self._interrupted = True
-
-    def forget(self, target: Target, scenario: Scenario) -> None:
-        """Drop the transcript of one play, to free its memory. A later `transcript` plays the scenario again."""
-        self._plays.pop((id(target), scenario.id), None)
-
-    def _future(self, target: Target, scenario: Scenario) -> Future[Transcript]:
+    def future(self, target: Target, scenario: Scenario) -> Future[Transcript]:
+        """Return the future of one play, which is begun if it was not."""
         key = (id(target), scenario.id)
         if key not in self._plays:
             self._plays[key] = asyncio.run_coroutine_threadsafe(self._play(target, scenario), self._loop)

@@ -26,7 +26,8 @@ from conformance.scenarios.scenario import Scenario
 from conformance.session import resume
 from conformance.session.mock_process import pays
 from conformance.session.options import Options
-from conformance.session.players import NotJudgeable, PlayPool
+from conformance.session.play_process import PlayProcess
+from conformance.session.players import NotJudgeable, Players, PlayPool
 from conformance.session.target import Target
 from conformance.transcript.transcript import SuiteInfo, Transcript
 
@@ -208,6 +209,7 @@ class Session:
 
     def visit(self, position: int, work: Callable[[Witness], Awaitable[_T]]) -> _T:
         """Examine a deployment, and wait for work that uses it. Raise NotJudgeable, or Interrupted."""
+        assert isinstance(self._pool, PlayPool)
         return self._pool.visit(self._targets[position], work)
 
     def head(self, position: int) -> dict[str, Any]:
@@ -241,19 +243,32 @@ class Session:
     # -- inside ------------------------------------------------------------------------------------------
 
     @cached_property
-    def _pool(self) -> PlayPool:
+    def _pool(self) -> Players:
         options = self.options
-        pool = PlayPool(
-            suite=self.suite,
-            jobs=options.jobs,
-            witness_host=options.witness_host,
-            connection=options.connection,
-            keep=self._keep_at_once,
-        )
+        pool: Players
+        if self._apart:
+            pool = PlayProcess(
+                suite=self.suite, jobs=options.jobs, witness_host=options.witness_host, keep=self._keep_at_once
+            )
+        else:
+            pool = PlayPool(
+                suite=self.suite,
+                jobs=options.jobs,
+                witness_host=options.witness_host,
+                connection=options.connection,
+                keep=self._keep_at_once,
+            )
         pool.start()
         # Only now: when the witness cannot listen, `start` raises, and there is nothing that `close` could stop.
         self._opened = True
         return pool
+
+    @cached_property
+    def _apart(self) -> bool:
+        """True where the plays on the embedded mock have a process of their own."""
+        # An exploration uses the players of this process. A proxy is for deployments.
+        plain = self.options.explore is None and self.options.connection.proxy is None
+        return not self.options.urls and plain and pays(len(self._unjudged))
 
     @cached_property
     def _targets(self) -> list[Target]:
@@ -273,7 +288,8 @@ class Session:
 
     def _mock(self) -> str:
         """Start the embedded mock and return its URL."""
-        return self._pool.start_mock() if pays(len(self._unjudged)) else self._pool.embed_mock()
+        pool = self._pool
+        return pool.embed_mock() if isinstance(pool, PlayPool) else pool.start_mock()
 
     def _play(self, case: Case) -> Play:
         """Return the facts of the case's play. Raise NotJudgeable."""

@@ -62,7 +62,7 @@ async def test_a_mock_that_does_not_start_is_an_error_with_its_code(monkeypatch:
 
 
 def test_what_it_logs_is_logged_here(caplog: pytest.LogCaptureFixture) -> None:
-    module._forward(io.StringIO("Traceback (most recent call last):\n  ...\n"))
+    module.forward(io.BytesIO(b"Traceback (most recent call last):\n  ...\n"))
     assert [(one.name, one.levelno, one.message) for one in caplog.records] == [
         ("mockserver", logging.WARNING, "Traceback (most recent call last):"),
         ("mockserver", logging.WARNING, "  ..."),

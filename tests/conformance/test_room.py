@@ -207,7 +207,7 @@ def test_what_takes_longest_begins_first(
     assert waits_long(BY_ID[LONGEST[0]])
     assert has_branches(BY_ID[LONGEST[1]])
     begun: list[str] = []
-    monkeypatch.setattr(pool, "_future", lambda _, scenario: begun.append(scenario.id))
+    monkeypatch.setattr(pool, "future", lambda _, scenario: begun.append(scenario.id))
     session = Session(options.read(pytestconfig))
     target = Target(url="http://x", assistant="a", headers={}, profile=None, deadlines=Deadlines())
     vars(session).update(_pool=pool, _targets=[target])

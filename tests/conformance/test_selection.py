@@ -12,6 +12,7 @@ from typing import Any, cast
 import pytest
 
 from conformance import pytest_plugin
+from conformance.pytest_plugin import NO_XDIST
 from conformance.requirements import registry
 from conformance.requirements.areas import MARKERS
 from conformance.scenarios.catalogue import catalogue
@@ -97,10 +98,30 @@ async def test_a_selection_that_leaves_nothing_fails() -> None:
     for arguments in (
         ("-k", "nothing-matches"),
         ("-k", "RUN-07", "--conformance-level=must"),
-        ("-k", "nothing-matches", "-n", "2"),
+        ("-k", "nothing-matches", "-n", "2", "--deployment-url=http://127.0.0.1:1"),
     ):
         run = await run_suite(*arguments)
         assert run.code == pytest.ExitCode.NO_TESTS_COLLECTED, run.output
+
+
+@pytest.mark.parametrize(
+    ("arguments", "suite", "distributed"),
+    [
+        ((), ("conformance/suites/test_interrupt.py",), False),
+        ((), ("--pyargs", "conformance.suites"), False),
+        (("--dist=loadfile",), ("conformance/suites/test_interrupt.py",), True),
+        (("--deployment-url=http://127.0.0.1:1",), ("conformance/suites/test_interrupt.py",), True),
+        ((), ("conformance/suites/test_interrupt.py", "tests/conformance/test_xdist.py"), True),
+    ],
+    ids=["a file", "a package", "a chosen distribution", "a deployment", "other tests, too"],
+)
+async def test_processes_are_left_out_where_they_make_the_suite_slower(
+    arguments: tuple[str, ...], suite: tuple[str, ...], distributed: bool
+) -> None:
+    run = await run_suite("-k", "nothing-matches", "-n", "2", *arguments, suite=suite)
+    assert run.code == pytest.ExitCode.NO_TESTS_COLLECTED, run.output
+    assert (NO_XDIST in run.output) is not distributed
+    assert ("2 workers" in run.output) is distributed
 
 
 async def test_an_unknown_level_is_one_line() -> None:
