@@ -192,6 +192,7 @@ def test_the_suite_judges_the_embedded_mock_from_the_wheel(wheel: Path, environm
     assert {word for word, count in summary.items() if count} <= {"PASS", "NOT-APPLICABLE"}, output
 
 
+@pytest.mark.slow
 @INSTALLING
 def test_the_console_command_works_from_the_wheel(wheel: Path, environment: Environment) -> None:
     environment.install(str(wheel))
@@ -243,6 +244,7 @@ def site_packages(environment: Environment) -> Path:
     return found
 
 
+@pytest.mark.slow
 @INSTALLING
 @pytest.mark.parametrize("how", ["python -m pytest", "pytest"])
 def test_beside_another_mockserver_pytest_is_as_ever(overwritten: Environment, tmp_path: Path, how: str) -> None:
@@ -258,6 +260,7 @@ def test_beside_another_mockserver_pytest_is_as_ever(overwritten: Environment, t
     assert "Traceback" not in output
 
 
+@pytest.mark.slow
 @INSTALLING
 def test_beside_another_mockserver_the_suite_judges_a_url(overwritten: Environment, tmp_path: Path) -> None:
     suite = (*overwritten.pytest("pytest"), "--pyargs", "conformance", "-q", "-k", f"{PLAINEST}::")
@@ -271,6 +274,7 @@ def test_beside_another_mockserver_the_suite_judges_a_url(overwritten: Environme
     assert len(output.strip().splitlines()) == 1
 
 
+@pytest.mark.slow
 @INSTALLING
 def test_beside_another_mockserver_the_commands_say_so(overwritten: Environment, tmp_path: Path) -> None:
     command = overwritten.python.with_name("doubletext")
@@ -285,6 +289,7 @@ def test_beside_another_mockserver_the_commands_say_so(overwritten: Environment,
     assert run(command, "requirements", cwd=tmp_path).startswith("# The rule book")
 
 
+@pytest.mark.slow
 @INSTALLING
 def test_what_is_left_of_ours_without_the_other_mockserver_says_what_to_do(wheel: Path, tmp_path: Path) -> None:
     environment = Environment(tmp_path)
@@ -307,6 +312,7 @@ def project(folder: Path) -> Path:
     return folder
 
 
+@pytest.mark.slow
 @INSTALLING
 @pytest.mark.parametrize("how", ["python -m pytest", "pytest"])
 def test_a_project_with_packages_of_our_names_is_tested_as_ever(
@@ -321,6 +327,7 @@ def test_a_project_with_packages_of_our_names_is_tested_as_ever(
         assert "@pytest.mark.interrupt" not in run(*environment.pytest(how), "--markers", *arguments, cwd=tmp_path)
 
 
+@pytest.mark.slow
 @INSTALLING
 def test_of_two_packages_called_conformance_the_one_that_python_finds_is_tested(
     wheel: Path, environment: Environment, tmp_path: Path
@@ -335,6 +342,7 @@ def test_of_two_packages_called_conformance_the_one_that_python_finds_is_tested(
     assert "::INT-02]" in ours
 
 
+@pytest.mark.slow
 @INSTALLING
 def test_a_project_with_packages_of_our_names_is_told_what_is_missing(
     wheel: Path, environment: Environment, tmp_path: Path
