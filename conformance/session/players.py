@@ -193,6 +193,10 @@ class PlayPool(Players):
 
     def start(self) -> None:
         """Start the background thread and the witness. Raise OSError when the witness cannot listen."""
+        # Before there is another thread: the modules of this package import each other, and two threads that import two
+        # of them at the same time get one that is not complete. The judge reads its types.
+        import langgraph_sdk.client  # noqa: F401
+
         self._thread.start()
         self._run(self._open())
 

@@ -159,3 +159,27 @@ def test_it_ends_with_a_suite_that_is_killed() -> None:
         finally:
             for end in ends:
                 os.close(end)
+
+
+IMPORTING = """
+import sys, threading
+from conformance.session.players import PlayPool
+from tests.conformance.plays import SUITE
+
+start = threading.Thread.start
+
+def check(thread):
+    assert "langgraph_sdk.client" in sys.modules
+    start(thread)
+
+assert "langgraph_sdk.client" not in sys.modules
+threading.Thread.start = check
+pool = PlayPool(suite=SUITE, jobs=1, witness_host=None)
+pool.start()
+pool.stop()
+"""
+
+
+def test_the_official_client_is_imported_before_there_is_another_thread() -> None:
+    """Its modules import each other, and two threads that import them at the same time get a part of them."""
+    subprocess.run([sys.executable, "-c", IMPORTING], check=True, timeout=DEADLINE)
