@@ -23,20 +23,19 @@ from benchmarks.tables import Table
 from tests.reference.process import ServerError
 
 PAGE: Final = Path(__file__).parents[1] / "docs" / "reference" / "benchmarks.md"
-PARTS: Final = ("cold_start", "beside", "share", "growth", "crowd", "scale", "checker", "explore")
+PARTS: Final = ("cold_start", "suite", "beside", "share", "growth", "crowd", "scale", "checker", "explore")
 HEAD: Final = """# Benchmarks
 
 Measured on {date} by `python -m benchmarks`, on {machine}.
 
 What is compared ran in turns in one run, so the ratios say more than the numbers. But a busy machine takes more from a
 server that works than from one that waits: here some {busy:.0f} processes wanted to run when it began.
-`python -m benchmarks.fixture` measures how soon the first test runs and what the fixture costs a test, and
-`python -m benchmarks.suite` what the suite costs.
+`python -m benchmarks.fixture` measures how soon the first test runs and what the fixture costs a test.
 """
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
-    """Measure. Return 1 when a goal was missed, and 2 when `langgraph dev` cannot be started."""
+    """Measure. Return 1 when a goal was missed, and 2 when something does not work that is to be measured."""
     parser = argparse.ArgumentParser(prog="python -m benchmarks", description=__doc__)
     parser.add_argument("parts", nargs="*", metavar="PART", help=f"any of {', '.join(PARTS)} (default: all)")
     parser.add_argument("--keep", action="store_true", help="add the ratios of the named parts to history.jsonl")
