@@ -181,5 +181,5 @@ pool.stop()
 
 
 def test_the_official_client_is_imported_before_there_is_another_thread() -> None:
-    """Two threads that import its modules at the same time get a part of them, because they import each other."""
+    # Two threads that import its modules at the same time get a part of them, because they import each other.
     subprocess.run([sys.executable, "-c", IMPORTING], check=True, timeout=DEADLINE)
