@@ -123,6 +123,7 @@ class PlayProcess(Players):
         self._keep = keep
         self._url: Future[str] = Future()
         self._target: Target | None = None
+        self._stopped = False
 
     def start(self) -> None:
         """Start the process. Raise OSError if it does not start."""
@@ -169,6 +170,7 @@ class PlayProcess(Players):
     def stop(self) -> None:
         """End the plays under way, the mock and the process."""
         assert self._process.stdin is not None
+        self._stopped = True
         self._process.stdin.close()
         self._process.wait()
         for thread in self._threads:
@@ -186,10 +188,16 @@ class PlayProcess(Players):
         with answers:
             for line in answers:
                 self._take(_answer.decode(line))
-        ended = OSError(f"the process that plays on the mock ended with code {self._process.wait()}. Read its log")
-        _fail(self._url, ended)
+        if not self._stopped:
+            self._end(f"the process that plays on the mock ended with code {self._process.wait()}. Read its log")
+
+    def _end(self, reason: str) -> None:
+        """Fail what will not come. A deployment's problem is shown once, and an error once for each verdict."""
+        _fail(self._url, OSError(reason))
+        if self._target is not None:
+            self._target.problem = self._target.problem or reason
         for play in list(self._plays.values()):
-            _fail(play, ended)
+            _fail(play, NotJudgeable(reason))
 
     def _take(self, answer: Answer) -> None:
         match answer:

@@ -138,8 +138,16 @@ def test_its_end_fails_every_play(there: Kept) -> None:
     there.pool.begin(target, [PLAIN, OTHER])
     there.pool._process.kill()
     for scenario in (PLAIN, OTHER):
-        with pytest.raises(OSError, match=r"the process that plays on the mock ended with code -9\. Read its log"):
+        with pytest.raises(NotJudgeable, match=r"^the process that plays on the mock ended with code -9\."):
             there.pool.transcript(target, scenario)
+    assert target.problem == "the process that plays on the mock ended with code -9. Read its log"
+
+
+def test_a_process_that_is_stopped_is_no_problem_of_the_mock(there: Kept) -> None:
+    target = there.target()
+    there.pool.begin(target, [PLAIN, OTHER])
+    there.pool.stop()
+    assert target.problem is None
 
 
 @pytest.mark.skipif(not hasattr(os, "pidfd_open"), reason="the end of a process of others can be awaited on Linux only")
