@@ -282,6 +282,33 @@ async def test_a_long_header_is_read(method: str) -> None:
         assert len(response.headers["x-long"]) == 50_000
 
 
+@pytest.mark.parametrize(("accept", "waits"), [("text/event-stream", True), ("application/json", False)])
+async def test_a_stream_that_is_not_read_is_not_received_either(accept: str, waits: bool) -> None:
+    # A server that treats a slow client badly must notice that it is slow. Other answers are read at once.
+    written = asyncio.Event()
+
+    async def serve(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        await reader.readuntil(b"\r\n\r\n")
+        writer.write(b"HTTP/1.1 200 OK\r\ncontent-length: 102400\r\n\r\n")
+        for _ in range(100):
+            writer.write(b"x" * 1024)
+            for _ in range(5):  # turns of the loop, in which the client may receive it
+                await asyncio.sleep(0)
+        written.set()
+        await writer.drain()
+        writer.close()
+
+    server = await asyncio.start_server(serve, "127.0.0.1", 0)
+    async with server, connection().transport() as transport:
+        url = f"http://127.0.0.1:{server.sockets[0].getsockname()[1]}/stream"
+        response = await transport.handle_async_request(httpx.Request("GET", url, headers={"accept": accept}))
+        await written.wait()
+        received: int = response.stream._answer.content.total_bytes  # type: ignore[union-attr]
+        assert (received < 8 * 1024) is waits
+        assert len(await response.aread()) == 100 * 1024
+        await response.aclose()
+
+
 @asynccontextmanager
 async def looking(user: str = "") -> AsyncIterator[tuple[Http, list[web.Request]]]:
     """Provide a server that sets a cookie with its first answer. Yield the driver's requests, and what arrived."""
