@@ -77,8 +77,6 @@ RECORD: pytest.StashKey[dict[str, Any]] = pytest.StashKey()
 FOUND: pytest.StashKey[list[dict[str, Any]]] = pytest.StashKey()
 LEFT_OUT: pytest.StashKey[bool] = pytest.StashKey()
 
-NO_XDIST = "doubletext: -n has no effect on the embedded mock, where one process plays while another judges"
-
 
 def pytest_configure(config: pytest.Config) -> None:
     """Declare the suite's markers: one for the whole suite, and one for each area of the rule book."""
@@ -97,32 +95,21 @@ def _declare(config: pytest.Config, marker: str, what: str) -> None:
 
 
 def _leave_out_xdist(config: pytest.Config) -> None:
-    """Ignore `-n` for a run of the suite alone on the embedded mock, which it would make slower."""
-    # The verdicts of other processes have to be sent here, which takes longer than to judge. The plays have a process
-    # of their own anyway.
-    option = config.option
-    if getattr(option, "dist", "no") != "load" or option.deployment_url or option.collectonly:
-        return
-    from conformance.session.mock_process import MANY, pays
+    """Ignore `-n` where it would make the run slower."""
+    # Only a run with `-n` needs xdist.
+    if config.getoption("dist", "no") == "load":
+        from conformance.session.xdist import leave_out
 
-    if pays(MANY) and all(_is_of_suite(config, one) for one in config.args):
-        # As `-n 0` does. xdist reads these in the same hook, as the last plugin.
-        option.dist, option.tx, option.numprocesses = "no", [], 0
-        config.stash[LEFT_OUT] = True
-
-
-def _is_of_suite(config: pytest.Config, argument: str) -> bool:
-    """Return whether an argument of pytest names tests of the suite alone."""
-    name = argument.partition("::")[0]
-    here = Path(__file__).parent
-    if (path := (config.invocation_params.dir / name).resolve()).exists():
-        return path.is_relative_to(here)
-    return bool(config.option.pyargs) and name.partition(".")[0] == here.name
+        config.stash[LEFT_OUT] = leave_out(config)
 
 
 def pytest_report_header(config: pytest.Config) -> list[str]:
     """Return the line that explains why `-n` has no effect."""
-    return [NO_XDIST] if config.stash.get(LEFT_OUT, False) else []
+    if not config.stash.get(LEFT_OUT, False):
+        return []
+    from conformance.session.xdist import NO_EFFECT
+
+    return [NO_EFFECT]
 
 
 def _expect_settings_found(config: pytest.Config) -> None:

@@ -124,6 +124,8 @@ class PlayProcess(Players):
         self._url: Future[str] = Future()
         self._target: Target | None = None
         self._stopped = False
+        self._ended: str | None = None
+        """The reason why no play will come any more, once the process has ended by itself."""
 
     def start(self) -> None:
         """Start the process. Raise OSError if it does not start."""
@@ -159,6 +161,9 @@ class PlayProcess(Players):
                 target.info.name,
             )
         )
+        # After the plays were added: the thread that reads sets the reason before it fails those that are there.
+        if self._ended is not None:
+            self._end(self._ended)
 
     def future(self, target: Target, scenario: Scenario) -> Future[Transcript]:
         """Return the future of one play, which is begun if it was not."""
@@ -171,7 +176,8 @@ class PlayProcess(Players):
         """End the plays under way, the mock and the process."""
         assert self._process.stdin is not None
         self._stopped = True
-        self._process.stdin.close()
+        with suppress(BrokenPipeError):  # the process has ended, and what was sent last is still here
+            self._process.stdin.close()
         self._process.wait()
         for thread in self._threads:
             thread.join()
@@ -185,14 +191,18 @@ class PlayProcess(Players):
     # -- in the thread that reads ------------------------------------------------------------------------
 
     def _read(self, answers: IO[bytes]) -> None:
-        with answers:
-            for line in answers:
-                self._take(_answer.decode(line))
+        try:
+            with answers:
+                for line in answers:
+                    self._take(_answer.decode(line))
+        except Exception as error:  # noqa: BLE001 - without this thread every play would be awaited for ever
+            self._end(f"the plays on the mock cannot be received: {type(error).__name__}: {error}")
         if not self._stopped:
             self._end(f"the process that plays on the mock ended with code {self._process.wait()}. Read its log")
 
     def _end(self, reason: str) -> None:
         """Fail what will not come. A deployment's problem is shown once, and an error once for each verdict."""
+        self._ended = self._ended or reason
         _fail(self._url, OSError(reason))
         if self._target is not None:
             self._target.problem = self._target.problem or reason
@@ -226,9 +236,13 @@ class PlayProcess(Players):
         if over.transcript is None:
             future.set_exception(NotJudgeable(over.unjudgeable) if over.error is None else RuntimeError(over.error))
             return
-        if over.kept:
-            self._keep(target, over.transcript)
-        future.set_result(over.transcript)
+        try:
+            if over.kept:
+                self._keep(target, over.transcript)
+        except Exception as error:  # noqa: BLE001 - for example a full disk, which the one who waits has to know
+            future.set_exception(error)
+        else:
+            future.set_result(over.transcript)
 
 
 def _fail(future: Future[Any], error: Exception) -> None:

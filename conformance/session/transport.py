@@ -25,7 +25,7 @@ that is just being closed.
 """
 
 MAX_HEAD: Final = 100 * 1024
-"""The greatest number of bytes of a line of a head. Some servers send whole states in headers."""
+"""The greatest number of bytes of a line of a head. It is that of h11, which httpx's own transport uses."""
 
 REPEATABLE: Final = frozenset({"GET", "HEAD", "OPTIONS"})
 """The methods of requests that change nothing."""
@@ -158,5 +158,7 @@ def _as_httpx() -> Iterator[None]:
 
 def _reason(error: OSError) -> str:
     """Return why there is no connection. asyncio's own text repeats the address."""
-    known = not isinstance(error, ssl.SSLError) and error.errno is not None and error.errno > 0
-    return os.strerror(error.errno) if known and error.errno is not None else error.strerror or str(error)
+    if isinstance(error, ssl.SSLError) or error.errno is None or error.errno <= 0:
+        # The numbers of TLS and of the resolver are their own.
+        return error.strerror or str(error)
+    return os.strerror(error.errno)

@@ -8,18 +8,49 @@ at once.
 
 At a URL a worker plays one scenario at a time, because all workers share the deployment. There, any worker takes the
 next scenario.
+
+A run of the suite alone on the embedded mock is not distributed. The verdicts of the workers have to be sent to the
+controller, which takes longer than to judge, and the plays have a process of their own anyway.
 """
 
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
+from pathlib import Path
 from typing import Any
 
 import pytest
 from xdist.scheduler.loadscope import LoadScopeScheduling  # type: ignore[import-untyped]
 
+from conformance.session.mock_process import MANY, pays
+
+PACKAGE = Path(__file__).parents[1]
+
 SHARE = "doubletext_share"
 """The key of `workerinput` under which a worker finds that it has a share of the scenarios."""
+
+
+NO_EFFECT = "doubletext: -n has no effect on the embedded mock, where one process plays while another judges"
+
+
+def leave_out(config: pytest.Config) -> bool:
+    """Undo `-n` for a run of the suite alone on the embedded mock. Return whether it was undone."""
+    option = config.option
+    if option.deployment_url or option.collectonly or not pays(MANY):
+        return False
+    if not all(_is_of_suite(config, one) for one in config.args):
+        return False
+    # As `-n 0` does. xdist reads these when every other plugin is configured.
+    option.dist, option.tx, option.numprocesses = "no", [], 0
+    return True
+
+
+def _is_of_suite(config: pytest.Config, argument: str) -> bool:
+    """Return whether an argument of pytest names tests of the suite alone."""
+    name = argument.partition("::")[0]
+    if (path := (config.invocation_params.dir / name).resolve()).exists():
+        return path.is_relative_to(PACKAGE)
+    return bool(config.option.pyargs) and name.partition(".")[0] == PACKAGE.name
 
 
 def scenario_of(nodeid: str) -> str | None:

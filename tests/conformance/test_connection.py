@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import ssl
+from base64 import b64encode
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager, suppress
 from pathlib import Path
@@ -151,6 +152,50 @@ async def test_a_deployment_behind_a_proxy_with_a_password_that_no_transcript_sh
     assert play.final_status("B") == "success"
     assert set(seen) == {"p4ss-w0rd deployment.invalid"}
     assert "p4ss-w0rd" not in repr(play.moments)
+
+
+@asynccontextmanager
+async def tunnelling(seen: list[str]) -> AsyncIterator[str]:
+    """Provide a proxy that connects to any server for a client with the right password. Yield its URL.
+
+    `seen` collects the first lines of the requests.
+    """
+
+    async def pump(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        with suppress(ConnectionError):
+            while data := await reader.read(65536):
+                writer.write(data)
+                await writer.drain()
+        writer.close()
+
+    async def serve(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        head = (await reader.readuntil(b"\r\n\r\n")).decode()
+        seen.append(head.partition("\r\n")[0])
+        if b64encode(b"jane:p4ss-w0rd").decode() not in head:
+            writer.write(b"HTTP/1.1 407 Proxy Authentication Required\r\ncontent-length: 0\r\n\r\n")
+            writer.close()
+            return
+        host, _, port = head.split()[1].partition(":")
+        there, to_there = await asyncio.open_connection(host, int(port))
+        writer.write(b"HTTP/1.1 200 Connection established\r\n\r\n")
+        await asyncio.gather(pump(reader, to_there), pump(there, writer))
+
+    server = await asyncio.start_server(serve, "127.0.0.1", 0)
+    async with server:
+        yield f"127.0.0.1:{server.sockets[0].getsockname()[1]}"
+
+
+async def test_tls_goes_through_a_proxy_and_no_fault_shows_the_password(
+    authority: trustme.CA, files: dict[str, str]
+) -> None:
+    seen: list[str] = []
+    async with behind_tls(authority, mutual=False) as url, tunnelling(seen) as proxy:
+        play = await played(url, connection(ca=files["ca"], proxy=f"http://jane:p4ss-w0rd@{proxy}"))
+        assert play.final_status("B") == "success"
+        assert set(seen) == {f"CONNECT {url.removeprefix('https://')} HTTP/1.1"}
+        with pytest.raises(NotJudgeable, match="407") as refused:
+            await played(url, connection(ca=files["ca"], proxy=f"http://jane:wr0ng-w0rd@{proxy}"))
+        assert "wr0ng" not in str(refused.value)
 
 
 @pytest.mark.parametrize(

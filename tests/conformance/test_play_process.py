@@ -143,6 +143,33 @@ def test_its_end_fails_every_play(there: Kept) -> None:
     assert target.problem == "the process that plays on the mock ended with code -9. Read its log"
 
 
+def test_a_play_that_is_begun_after_the_end_fails_at_once(there: Kept) -> None:
+    target = there.target()
+    there.pool._process.kill()
+    # The thread that reads has noticed the end.
+    there.pool._threads[0].join(DEADLINE)
+    for _ in range(2):  # what is sent to a process that has ended is noticed at the second time
+        there.pool.forget(target, PLAIN)
+        with pytest.raises(NotJudgeable, match="ended with code -9"):
+            there.pool.transcript(target, PLAIN)
+
+
+@pytest.mark.parametrize(
+    ("examination", "error", "text"),
+    [(False, OSError, "^the disk is full$"), (True, NotJudgeable, "cannot be received: OSError: the disk is full")],
+)
+def test_a_play_that_cannot_be_kept_is_not_awaited_for_ever(
+    there: Kept, monkeypatch: pytest.MonkeyPatch, examination: bool, error: type[Exception], text: str
+) -> None:
+    def keep(_: Target, transcript: Transcript | None) -> None:
+        if (transcript is None) is examination:
+            raise OSError("the disk is full")
+
+    monkeypatch.setattr(there.pool, "_keep", keep)
+    with pytest.raises(error, match=text):
+        there.pool.transcript(there.target(), PLAIN)
+
+
 def test_a_process_that_is_stopped_is_no_problem_of_the_mock(there: Kept) -> None:
     target = there.target()
     there.pool.begin(target, [PLAIN, OTHER])

@@ -12,10 +12,10 @@ from typing import Any, cast
 import pytest
 
 from conformance import pytest_plugin
-from conformance.pytest_plugin import NO_XDIST
 from conformance.requirements import registry
 from conformance.requirements.areas import MARKERS
 from conformance.scenarios.catalogue import catalogue
+from conformance.session.xdist import NO_EFFECT
 from tests.conformance.deployments import PLAINEST
 from tests.conformance.runs import CHECKOUT, run_suite
 
@@ -120,7 +120,7 @@ async def test_processes_are_left_out_where_they_make_the_suite_slower(
 ) -> None:
     run = await run_suite("-k", "nothing-matches", "-n", "2", *arguments, suite=suite)
     assert run.code == pytest.ExitCode.NO_TESTS_COLLECTED, run.output
-    assert (NO_XDIST in run.output) is not distributed
+    assert (NO_EFFECT in run.output) is not distributed
     assert ("2 workers" in run.output) is distributed
 
 
