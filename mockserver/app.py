@@ -5,6 +5,7 @@ from __future__ import annotations
 import logging
 from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import asynccontextmanager
+from functools import partial
 from typing import Final, Unpack
 
 from aiohttp import web
@@ -20,11 +21,11 @@ from mockserver.script.sources import read_graphs
 from mockserver.settings import Settings, chosen_settings
 from mockserver.web import routes
 from mockserver.web.bad_http import SERVER_LOG
-from mockserver.web.cors import add_headers, answer_preflight
+from mockserver.web.cors import add_headers, answer_preflight, is_preflight
 from mockserver.web.faults import parse_fault
 from mockserver.web.guard import GUARD, Guard
-from mockserver.web.http import ENGINE, EXPIRY, KEEP_ALIVE, error_responses, expire
-from mockserver.web.interceptors import INTERCEPTORS, intercept
+from mockserver.web.http import ENGINE, EXPIRY, KEEP_ALIVE, error_responses
+from mockserver.web.interceptors import CONTROL, INTERCEPTORS, Handler, Interceptor
 from mockserver.web.journal import JOURNAL, Journal
 
 SHUTDOWN: Final = 0.1
@@ -61,10 +62,6 @@ def create_app(*, clock: Clock | None = None, **settings: Unpack[Settings]) -> w
     unknown ones.
     """
     chosen = chosen_settings(settings, Settings)
-    # Outermost first. Preflights are sent by the browser and not by the application, so the journal omits them.
-    # Errors become JSON inside the interceptors, so that faults and defects see the response that would be sent.
-    middlewares = [answer_preflight, expire, intercept, error_responses]
-    app = web.Application(middlewares=middlewares, client_max_size=chosen["max_body"])
     callbacks = Callbacks(chosen["allow_callbacks"])
     engine = Engine(
         read_graphs(chosen["script"], chosen["graph"]),
@@ -75,19 +72,24 @@ def create_app(*, clock: Clock | None = None, **settings: Unpack[Settings]) -> w
         workers=chosen["workers"],
         callbacks=callbacks,
     )
+    expiry, interceptors = Expiry(engine), list[Interceptor]()
+    # Outermost first. Errors become JSON inside the interceptors, so that faults and defects see the response that
+    # would be sent.
+    middlewares = [_entrance(expiry, interceptors), error_responses]
+    app = web.Application(middlewares=middlewares, client_max_size=chosen["max_body"])
     app[ENGINE] = engine
-    app[EXPIRY] = Expiry(engine)
+    app[EXPIRY] = expiry
     app[GUARD] = Guard(chosen["allow_hosts"], chosen["allow_origins"])
     app[KEEP_ALIVE] = chosen["keep_alive"]
     journal = app[JOURNAL] = Journal(lambda: engine.threads.by_id, engine.clock, engine.notifier)
     journal.strict = chosen["strict"]
     callbacks.refused = journal.refused_callback
-    app[INTERCEPTORS] = []
+    app[INTERCEPTORS] = interceptors
     routes.add_to(app)
     control_routes.add_to(app)
     # Inserted before the faults, which control_routes.add_to has added, so that the journal records the response
     # that the client received.
-    app[INTERCEPTORS].insert(0, journal.intercept)
+    interceptors.insert(0, journal.intercept)
     app.on_response_prepare.append(_prepared_by(journal))
     for defect in chosen["defects"]:
         control_routes.switches(app).on(defect)
@@ -99,6 +101,29 @@ def create_app(*, clock: Clock | None = None, **settings: Unpack[Settings]) -> w
 
     app.on_shutdown.append(close)
     return app
+
+
+def _entrance(expiry: Expiry, interceptors: list[Interceptor]) -> Callable[..., Awaitable[web.StreamResponse]]:
+    """Return the middleware that every request passes first.
+
+    It answers preflights, removes the threads whose time to live is over, and passes the request through the
+    interceptors, the outermost first.
+    """
+
+    # One for all, and no coroutine: each would cost every request a frame.
+    @web.middleware
+    def enter(request: web.Request, handler: Handler) -> Awaitable[web.StreamResponse]:
+        # Browsers send them and not the application, so the journal omits them.
+        if request.method == "OPTIONS" and is_preflight(request):
+            return answer_preflight(request)
+        expiry.sweep()
+        # A test has to be able to remove a fault that breaks every response.
+        if not request.path.startswith(CONTROL):
+            for interceptor in reversed(interceptors):
+                handler = partial(interceptor, handler=handler)
+        return handler(request)
+
+    return enter
 
 
 def _prepared_by(journal: Journal) -> Callable[[web.Request, web.StreamResponse], Awaitable[None]]:

@@ -39,6 +39,9 @@ class Expiry:
 
     def sweep(self) -> None:
         """Delete or prune every idle thread whose time is over. A busy thread expires when its runs have ended."""
+        if not self._waiting:
+            # In nearly all deployments, and before every request.
+            return
         busy = []
         while self._waiting and self._waiting[0][0] <= self._engine.clock.of(self._waiting[0][2].thread_id).now:
             entry = heapq.heappop(self._waiting)

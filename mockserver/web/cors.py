@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Awaitable, Callable
 from typing import Final
 
 from aiohttp import web
@@ -16,18 +15,13 @@ from mockserver.web.interceptors import CONTROL
 _EXPOSED: Final = "Content-Location, X-Pagination-Total, X-Pagination-Next"
 
 
-@web.middleware
-def answer_preflight(
-    request: web.Request, handler: Callable[[web.Request], Awaitable[web.StreamResponse]]
-) -> Awaitable[web.StreamResponse]:
-    """Answer the preflight request of a browser, and pass every other request on."""
-    # An OPTIONS request without this header is not a preflight.
-    if request.method != "OPTIONS" or "Access-Control-Request-Method" not in request.headers:
-        return handler(request)
-    return _preflight(request)
+def is_preflight(request: web.Request) -> bool:
+    """Return whether an OPTIONS request is the preflight of a browser."""
+    return "Access-Control-Request-Method" in request.headers
 
 
-async def _preflight(request: web.Request) -> web.StreamResponse:
+async def answer_preflight(request: web.Request) -> web.StreamResponse:
+    """Answer the preflight request of a browser."""
     if not _may_be_read(request):
         return web.Response(status=403)
     headers = {

@@ -225,7 +225,7 @@ class Faults:
         if self._global or self._by_thread:
             return self._apply(request, handler)
         for name in request.headers:
-            if name[: len(_HEADERS)].lower() == _HEADERS:
+            if name[0] in "xX" and name[: len(_HEADERS)].lower() == _HEADERS:
                 return self._apply(request, handler) if HEADER in request.headers else _refuse(name)
         return handler(request)
 

@@ -82,15 +82,6 @@ def _encoded(body: Any) -> bytes:
         return json.dumps(msgspec.to_builtins(body)).encode()
 
 
-@web.middleware
-def expire(
-    request: web.Request, handler: Callable[[web.Request], Awaitable[web.StreamResponse]]
-) -> Awaitable[web.StreamResponse]:
-    """Remove the threads whose time to live is over before a request is handled."""
-    request.app[EXPIRY].sweep()
-    return handler(request)
-
-
 class _Line(NamedTuple):
     """The parts of a request by which the router finds its route."""
 

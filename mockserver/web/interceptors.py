@@ -7,7 +7,6 @@ are switched on and off while it runs.
 from __future__ import annotations
 
 from collections.abc import Awaitable, Callable
-from functools import partial
 from typing import Final, Protocol
 
 from aiohttp import web
@@ -27,15 +26,3 @@ CONTROL: Final = "/_mock"
 
 INTERCEPTORS: Final = web.AppKey[list[Interceptor]]("interceptors", list)
 """The interceptors of an application, the outermost first."""
-
-
-@web.middleware
-def intercept(request: web.Request, handler: Handler) -> Awaitable[web.StreamResponse]:
-    """Pass a request through the interceptors, the outermost first."""
-    # Not a coroutine, like every middleware that only passes a request on: each would cost every request a frame.
-    # A test has to be able to remove a fault that breaks every response.
-    if not request.path.startswith(CONTROL):
-        interceptors = request.app[INTERCEPTORS]
-        for interceptor in reversed(interceptors):
-            handler = partial(interceptor, handler=handler)
-    return handler(request)

@@ -108,12 +108,12 @@ class JournalEntry(Struct, dict=True):
     """The ids of the runs that were in flight on the thread when the response ended."""
     late_results: tuple[str, ...] = ()
     """The ids of the tool calls whose results were sent although they were not waiting for one."""
-    headers: dict[str, str] = {}
-    """The headers of the request, with their names in lower case."""
+    sent: Mapping[str, str] = {}
+    """The headers of the request as they were sent."""
 
     def __repr__(self) -> str:
         # The body and the headers are too long for the message of a failed assertion.
-        hidden = ("raw", "headers")
+        hidden = ("raw", "sent")
         shown = [f"{name}={getattr(self, name)!r}" for name in self.__struct_fields__ if name not in hidden]
         return f"{type(self).__name__}({', '.join(shown)})"
 
@@ -122,6 +122,11 @@ class JournalEntry(Struct, dict=True):
         attributes = [one for one in dir(self) if not one.startswith("_")]
         problem = f"Write `.{name}`" if name in attributes else unknown("attribute", name, attributes)
         raise TypeError(f"an entry of the journal is an object without keys. {problem}")
+
+    @cached_property
+    def headers(self) -> dict[str, str]:
+        """The headers of the request, with their names in lower case."""
+        return {name.lower(): value for name, value in self.sent.items()}
 
     @cached_property
     def body(self) -> Any:
@@ -312,7 +317,6 @@ class Journal:
         thread_id = _path_id(ids, "thread_id") if ids else None
         run_id = _path_id(ids, "run_id") if ids else None
         thread = None if thread_id is None else self._threads().get(thread_id)
-        waiting = {} if thread is None else thread.history.waiting_interrupts()
         is_late = thread is None and thread_id is not None and thread_id in self._former
         if is_late:
             self.late += 1
@@ -328,9 +332,9 @@ class Journal:
             thread_id=thread_id,
             run_id=run_id,
             busy=thread is not None and bool(thread.in_flight),
-            asks=tuple(question["id"] for questions in waiting.values() for question in questions),
+            asks=() if thread is None else _asked(thread),
             in_flight=() if thread is None else tuple(thread.in_flight),
-            headers={name.lower(): value for name, value in request.headers.items()},
+            sent=request.headers,
         )
         if thread is not None and b"tool_call_id" in raw:
             waiting_calls = _waiting_calls(thread)
@@ -356,6 +360,12 @@ _ENTRY: Final = ContextVar[JournalEntry]("entry")
 def current_entry() -> JournalEntry:
     """Return the entry of the current request."""
     return _ENTRY.get()
+
+
+def _asked(thread: Thread) -> tuple[str, ...]:
+    """Return the ids of the interrupts that are pending on a thread."""
+    waiting = thread.history.waiting_interrupts()
+    return tuple([question["id"] for questions in waiting.values() for question in questions])
 
 
 def _waiting_calls(thread: Thread) -> set[str]:
