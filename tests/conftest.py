@@ -29,8 +29,8 @@ for _part in ("connect", "read", "write", "pool"):
 os.environ.pop("PYTHONDONTWRITEBYTECODE", None)
 
 LOOKING_AT_PLAYS = (
-    *("catalogue_histories", "checks", "fuzz", "recording", "schemas", "started_unseen", "strange_fields"),
-    "without_witness",
+    *("catalogue_histories", "checks", "fuzz", "moves", "premises", "recording", "schemas", "started_unseen"),
+    *("strange_fields", "without_witness"),
 )
 PLAYING_SOME = ("by_hand", "load", "rejudge", "report_page", "timeline")
 TOGETHER = (

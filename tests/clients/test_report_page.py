@@ -11,9 +11,8 @@ from conformance.report.compare import compare, in_html
 from conformance.report.html import write_page
 from conformance.report.load import read_transcript
 from conformance.report.report import Report, Result, summarise, transcript_path, write_report, write_transcript
-from conformance.transcript.transcript import Transcript
 from tests.clients.javascript import Node
-from tests.conformance.plays import play_catalogue
+from tests.conformance.plays import CataloguePlays
 from tests.conformance.reports import broken, write_folder
 from tests.conformance.test_compare import NEW, OLD
 
@@ -30,11 +29,11 @@ VIEWS = {f"{size} {scheme}": True for size in ("phone", "tablet", "desktop") for
 
 
 @pytest.fixture(scope="session")
-def plays() -> dict[str, Transcript]:
-    return play_catalogue()
+def plays() -> CataloguePlays:
+    return CataloguePlays()
 
 
-def test_the_page_can_be_read(browser_node: Node, chromium: str, plays: dict[str, Transcript], tmp_path: Path) -> None:
+def test_the_page_can_be_read(browser_node: Node, chromium: str, plays: CataloguePlays, tmp_path: Path) -> None:
     names = ("interrupt/lingering/create/unwatched", "reject/during-tools/create/unwatched")
     write_folder(tmp_path, [broken(plays), *(plays[name] for name in names)])
     shots = Path("build") / "screenshots"
@@ -63,9 +62,7 @@ def test_the_page_can_be_read(browser_node: Node, chromium: str, plays: dict[str
     assert found["told"].startswith("1 of ")
 
 
-def test_a_large_report_opens_at_once(
-    browser_node: Node, chromium: str, plays: dict[str, Transcript], tmp_path: Path
-) -> None:
+def test_a_large_report_opens_at_once(browser_node: Node, chromium: str, plays: CataloguePlays, tmp_path: Path) -> None:
     large = enlarged(tmp_path, write_folder(tmp_path, plays.values()))
     assert large.summary["FAIL"] > 1000
     assert write_page(tmp_path, large).stat().st_size <= LARGEST

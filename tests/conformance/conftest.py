@@ -6,8 +6,7 @@ from typing import TYPE_CHECKING
 import pytest
 import pytest_asyncio
 
-from conformance.transcript.transcript import Transcript
-from tests.conformance.plays import play_catalogue
+from tests.conformance.plays import CataloguePlays
 from tests.conformance.probing import Witness
 
 if TYPE_CHECKING:
@@ -16,12 +15,12 @@ if TYPE_CHECKING:
 
 
 @pytest.fixture(scope="session")
-def plays() -> dict[str, Transcript]:
+def plays() -> CataloguePlays:
     """The record of every scenario of the catalogue on the correct mock.
 
-    Tests that use it run in one process, see `TOGETHER` in `tests/conftest.py`.
+    Tests that look at all of them run in one process, see `TOGETHER` in `tests/conftest.py`.
     """
-    return play_catalogue()
+    return CataloguePlays()
 
 
 # The tests of the probe agents share the session's event loop, because they share one Node process. The adapters are

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import copy
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from typing import Any
 
 import msgspec
@@ -32,9 +32,31 @@ Edit = Callable[[Json], None]
 SUITE = SuiteInfo("doubletext", "test", registry.load().revision)
 
 
-def play_catalogue() -> dict[str, Transcript]:
-    """Play every scenario once against one mock."""
-    return play(catalogue())
+class CataloguePlays(Mapping[str, Transcript]):
+    """The record of every scenario of the catalogue on the correct mock, by its id.
+
+    A scenario is played when a test first reads its record. The whole catalogue is played, against one mock, for the
+    first test that reads all of them.
+    """
+
+    def __init__(self) -> None:
+        self._ids = [scenario.id for scenario in catalogue()]
+        self._all: dict[str, Transcript] = {}
+        self._single: dict[str, Transcript] = {}
+
+    def __getitem__(self, name: str) -> Transcript:
+        if self._all:
+            return self._all[name]
+        if name not in self._single:
+            self._single |= play_named(name)
+        return self._single[name]
+
+    def __iter__(self) -> Iterator[str]:
+        self._all = self._all or play(catalogue())
+        return iter(self._all)
+
+    def __len__(self) -> int:
+        return len(self._ids)
 
 
 def play(scenarios: Sequence[Scenario]) -> dict[str, Transcript]:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from pathlib import Path
 
 from conformance.judge.profiles import NOTHING_DECLARED, Profile
@@ -33,7 +33,7 @@ NAMES = (
 """Plays with everything that a report can show. The whole catalogue takes minutes on a busy machine."""
 
 
-def broken(plays: dict[str, Transcript], name: str = TOOLS) -> Transcript:
+def broken(plays: Mapping[str, Transcript], name: str = TOOLS) -> Transcript:
     """Return the record of a server that starts run B too early."""
     return edited(plays[name], LATE_EXIT)
 

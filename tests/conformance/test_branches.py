@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from pathlib import Path
 
 import msgspec
@@ -45,7 +46,7 @@ def test_a_race_is_played_within_a_budget(real: bool, monkeypatch: pytest.Monkey
     assert verdict.plays <= RACE_PLAYS
 
 
-def test_a_race_is_played_until_two_branches_were_met(plays: dict[str, Transcript]) -> None:
+def test_a_race_is_played_until_two_branches_were_met(plays: Mapping[str, Transcript]) -> None:
     met = Play(plays[RACE])
     other = Play(edited(plays[RACE], run_status("A", "interrupted")))
     assert [branch(met), branch(other)] == ["A success", "A interrupted"]
@@ -55,13 +56,13 @@ def test_a_race_is_played_until_two_branches_were_met(plays: dict[str, Transcrip
     assert not needs_another([met, other])
 
 
-def test_only_races_between_two_are_repeated(plays: dict[str, Transcript]) -> None:
+def test_only_races_between_two_are_repeated(plays: Mapping[str, Transcript]) -> None:
     assert branch(Play(plays[TOOLS])) is None
     assert not needs_another([Play(plays[TOOLS])])
     assert {name.split("/")[1] for name in SCENARIOS if has_branches(SCENARIOS[name])} == {"at-once", "finishing"}
 
 
-def test_every_branch_is_judged_and_counted(plays: dict[str, Transcript]) -> None:
+def test_every_branch_is_judged_and_counted(plays: Mapping[str, Transcript]) -> None:
     wrong = edited(plays[RACE], run_status("A", "cancelled"))
     transcript = msgspec.structs.replace(plays[RACE], earlier=(plays[RACE], wrong))
     verdict = judge(registry.load().get("RUN-01"), Play(transcript), NOTHING_DECLARED)

@@ -1,5 +1,7 @@
 from __future__ import annotations
 
+from collections.abc import Mapping
+
 import pytest
 
 from conformance.histories.checker import check
@@ -10,7 +12,9 @@ from conformance.transcript.transcript import Transcript
 
 
 @pytest.mark.parametrize("freedoms", [EXACT, DEFAULT], ids=["exact", "default"])
-def test_every_history_of_the_catalogue_on_the_mock_is_legal(plays: dict[str, Transcript], freedoms: Freedoms) -> None:
+def test_every_history_of_the_catalogue_on_the_mock_is_legal(
+    plays: Mapping[str, Transcript], freedoms: Freedoms
+) -> None:
     verdicts = {name: check(transcribe(Play(transcript)), freedoms) for name, transcript in plays.items()}
     assert {name: verdict for name, verdict in verdicts.items() if verdict.kind == "illegal"} == {}
     judged = sum(verdict.kind == "legal" for verdict in verdicts.values())

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import ast
 import re
+from collections.abc import Mapping
 from pathlib import Path
 
 import pytest
@@ -26,7 +27,7 @@ BOOK = registry.load()
 
 
 @pytest.mark.parametrize("requirement", BOOK.requirements, ids=lambda r: r.id)
-def test_the_correct_mock_passes(requirement: registry.Requirement, plays: dict[str, Transcript]) -> None:
+def test_the_correct_mock_passes(requirement: registry.Requirement, plays: Mapping[str, Transcript]) -> None:
     shown = [t for scenario, t in plays.items() if requirement.applies_to(scenario)]
     assert shown, "no scenario shows this requirement"
     verdicts = {t.scenario.id: judge(requirement, Play(t), NOTHING_DECLARED) for t in shown}
@@ -34,7 +35,7 @@ def test_the_correct_mock_passes(requirement: registry.Requirement, plays: dict[
 
 
 @pytest.mark.parametrize("case", all_twins(), ids=lambda t: f"{t.requirement}-{t.what}")
-def test_a_broken_twin_is_found(case: Twin, plays: dict[str, Transcript]) -> None:
+def test_a_broken_twin_is_found(case: Twin, plays: Mapping[str, Transcript]) -> None:
     requirement = BOOK.get(case.requirement)
     assert requirement.applies_to(case.scenario)
     verdict = judge(requirement, Play(edited(plays[case.scenario], *case.edits)), NOTHING_DECLARED)
@@ -43,7 +44,7 @@ def test_a_broken_twin_is_found(case: Twin, plays: dict[str, Transcript]) -> Non
     assert verdict.expected
 
 
-def test_a_probe_agent_that_is_too_old_is_reported(plays: dict[str, Transcript]) -> None:
+def test_a_probe_agent_that_is_too_old_is_reported(plays: Mapping[str, Transcript]) -> None:
     found = plays["interrupt/in-subgraph/create/unwatched"]
     play = Play(edited(found, drop_reports("A"), run_status("A", "error")))
     verdict = judge(BOOK.get("INT-19"), play, NOTHING_DECLARED)
@@ -51,13 +52,13 @@ def test_a_probe_agent_that_is_too_old_is_reported(plays: dict[str, Transcript])
     assert "The deployed probe agent supports version 1 only" in verdict.reason
 
 
-def test_a_probe_agent_that_has_played_a_version_is_not_too_old_for_it(plays: dict[str, Transcript]) -> None:
+def test_a_probe_agent_that_has_played_a_version_is_not_too_old_for_it(plays: Mapping[str, Transcript]) -> None:
     found = plays["resume/parked/create/unwatched/partial"]
     play = Play(edited(found, drop_reports("B"), run_status("B", "error")))
     assert play.outdated_agent is None
 
 
-def test_a_probe_agent_of_version_2_is_reported_where_version_3_is_needed(plays: dict[str, Transcript]) -> None:
+def test_a_probe_agent_of_version_2_is_reported_where_version_3_is_needed(plays: Mapping[str, Transcript]) -> None:
     found = plays["resume/parked/create/unwatched/value"]
     play = Play(edited(found, drop_reports("B"), run_status("B", "error")))
     verdict = judge(BOOK.get("HIL-14"), play, NOTHING_DECLARED)
@@ -76,14 +77,14 @@ def _refused(status: int) -> Edit:
 
 
 @pytest.mark.parametrize(("status", "blamed"), [(409, False), (422, True)])
-def test_a_conflict_is_no_refusal_of_a_webhook(status: int, blamed: bool, plays: dict[str, Transcript]) -> None:
+def test_a_conflict_is_no_refusal_of_a_webhook(status: int, blamed: bool, plays: Mapping[str, Transcript]) -> None:
     play = Play(edited(plays["webhook/finished"], _refused(status)))
     verdict = judge(BOOK.get("WHK-10"), play, NOTHING_DECLARED)
     assert verdict.word == "INCONCLUSIVE"
     assert ("accepts no webhook" in verdict.reason) is blamed
 
 
-def test_runs_of_other_threads_in_the_list_hide_nothing(plays: dict[str, Transcript]) -> None:
+def test_runs_of_other_threads_in_the_list_hide_nothing(plays: Mapping[str, Transcript]) -> None:
     def mixed(raw: Json) -> None:
         for _, response in requests(raw, "final runs", "main"):
             other = {**response["body"][0], "run_id": "00000000-0000-4000-8000-000000000001", "status": "running"}
@@ -96,7 +97,7 @@ def test_runs_of_other_threads_in_the_list_hide_nothing(plays: dict[str, Transcr
 
 
 @pytest.mark.parametrize("status", [404, 405])
-def test_an_endpoint_that_is_not_there_may_answer_with_a_text(status: int, plays: dict[str, Transcript]) -> None:
+def test_an_endpoint_that_is_not_there_may_answer_with_a_text(status: int, plays: Mapping[str, Transcript]) -> None:
     def missing(raw: Json) -> None:
         for _, response in requests(raw, "batch"):
             response |= {"status": status, "body": "Not Found"}
@@ -107,7 +108,7 @@ def test_an_endpoint_that_is_not_there_may_answer_with_a_text(status: int, plays
     assert verdicts == {"SHP-06": "PASS", "STL-05": "FAIL"}
 
 
-def test_a_text_that_is_no_json_is_named_as_such(plays: dict[str, Transcript]) -> None:
+def test_a_text_that_is_no_json_is_named_as_such(plays: Mapping[str, Transcript]) -> None:
     name = "none/during-tools/stream/streamed/values"
 
     def broken(raw: Json) -> None:
@@ -119,13 +120,13 @@ def test_a_text_that_is_no_json_is_named_as_such(plays: dict[str, Transcript]) -
     assert (verdict.word, verdict.expected) == ("FAIL", "each event to have JSON as its data")
 
 
-def test_the_answer_as_a_text_is_another_answer(plays: dict[str, Transcript]) -> None:
+def test_the_answer_as_a_text_is_another_answer(plays: Mapping[str, Transcript]) -> None:
     play = Play(edited(plays["resume/parked/create/unwatched/false-value"], reported("resume", "false")))
     verdict = judge(BOOK.get("HIL-14"), play, NOTHING_DECLARED)
     assert (verdict.expected, verdict.observed) == ("tools:1 of run B to get the answer false", '"false"')
 
 
-def test_events_of_an_unknown_name_are_named_where_a_mode_is_missing(plays: dict[str, Transcript]) -> None:
+def test_events_of_an_unknown_name_are_named_where_a_mode_is_missing(plays: Mapping[str, Transcript]) -> None:
     def renamed(raw: Json) -> None:
         for moment in raw["moments"]:
             if moment["kind"] == "stream" and moment["event"] == "messages":
@@ -136,7 +137,7 @@ def test_events_of_an_unknown_name_are_named_where_a_mode_is_missing(plays: dict
     assert (verdict.word, "also `messages-tuple`" in verdict.observed) == ("FAIL", True)
 
 
-def test_streams_that_are_still_open_are_not_compared(plays: dict[str, Transcript]) -> None:
+def test_streams_that_are_still_open_are_not_compared(plays: Mapping[str, Transcript]) -> None:
     def still_open(raw: Json) -> None:
         replay = [request["exchange"] for request, _ in requests(raw, "watch", "W")]
         last = [m for m in raw["moments"] if m["kind"] == "stream" and m["exchange"] in replay][-1]
@@ -148,7 +149,7 @@ def test_streams_that_are_still_open_are_not_compared(plays: dict[str, Transcrip
     assert judge(BOOK.get("STR-23"), play, NOTHING_DECLARED).word == "INCONCLUSIVE"
 
 
-def test_a_plain_run_that_was_executed_twice_is_called_so(plays: dict[str, Transcript]) -> None:
+def test_a_plain_run_that_was_executed_twice_is_called_so(plays: Mapping[str, Transcript]) -> None:
     def twice(raw: Json) -> None:
         reports = [m for m in raw["moments"] if m["kind"] == "witness" and m["label"] == "A"]
         at = raw["moments"].index(reports[-1]) + 1
@@ -159,7 +160,7 @@ def test_a_plain_run_that_was_executed_twice_is_called_so(plays: dict[str, Trans
     assert "executed the steps agent:1 tools:1 agent:2 agent:1 tools:1 agent:2" in problem
 
 
-def test_a_filter_by_what_no_entry_shows_is_not_judged(plays: dict[str, Transcript]) -> None:
+def test_a_filter_by_what_no_entry_shows_is_not_judged(plays: Mapping[str, Transcript]) -> None:
     def hide_source(raw: Json) -> None:
         for purpose in ("mid history", "list history"):
             for _, response in requests(raw, purpose, "main"):
@@ -262,13 +263,13 @@ def test_a_check_for_an_id_that_is_not_in_the_book_is_refused() -> None:
     assert "INT-99" not in all_checks()
 
 
-def test_every_scenario_is_judged_by_something(plays: dict[str, Transcript]) -> None:
+def test_every_scenario_is_judged_by_something(plays: Mapping[str, Transcript]) -> None:
     unjudged = [name for name in plays if not any(r.applies_to(name) for r in BOOK.requirements)]
     assert unjudged == []
 
 
 @pytest.fixture(scope="module")
-def unseen(plays: dict[str, Transcript]) -> dict[str, Play]:
+def unseen(plays: Mapping[str, Transcript]) -> dict[str, Play]:
     """Every play as it would be if the agent did not reach the witness."""
     return {name: Play(unwitnessed(transcript)) for name, transcript in plays.items()}
 

@@ -11,7 +11,7 @@ import random
 import re
 from abc import ABC, abstractmethod
 from collections import Counter
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from functools import partial
 from itertools import cycle
 from typing import Any
@@ -148,7 +148,7 @@ def expect_sound_verdicts(transcript: Transcript) -> None:
 
 
 @pytest.fixture(scope="module")
-def records(plays: dict[str, Transcript]) -> Records:
+def records(plays: Mapping[str, Transcript]) -> Records:
     return Records(encode(plays[scenario_id]) for scenario_id in sorted(plays))
 
 

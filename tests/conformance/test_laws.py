@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from typing import Any
 
 import pytest
@@ -116,7 +116,7 @@ LEGAL: dict[str, Callable[[Json], None]] = {
 
 @pytest.mark.parametrize("scenario", SCENARIOS)
 @pytest.mark.parametrize("what", LEGAL)
-def test_what_is_legal_breaks_no_law(what: str, scenario: str, plays: dict[str, Transcript]) -> None:
+def test_what_is_legal_breaks_no_law(what: str, scenario: str, plays: Mapping[str, Transcript]) -> None:
     play = Play(edited(plays[scenario], LEGAL[what]))
     verdicts = {one.id: judge(one, play, NOTHING_DECLARED) for one in LAWS if one.applies_to(scenario)}
     assert {name: found for name, found in verdicts.items() if found.word in ("FAIL", "WARN", "ERROR")} == {}

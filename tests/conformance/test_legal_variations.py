@@ -5,7 +5,7 @@ from __future__ import annotations
 import copy
 import json
 import re
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from datetime import datetime, timedelta, timezone
 from typing import Any
 
@@ -458,7 +458,7 @@ VARIATIONS: list[tuple[str, tuple[str, ...], tuple[Edit, ...]]] = [
 
 @pytest.mark.parametrize(("what", "scenarios", "edits"), VARIATIONS, ids=[v[0].replace(" ", "-") for v in VARIATIONS])
 def test_a_legal_variation_is_not_accused(
-    what: str, scenarios: tuple[str, ...], edits: tuple[Edit, ...], plays: dict[str, Transcript]
+    what: str, scenarios: tuple[str, ...], edits: tuple[Edit, ...], plays: Mapping[str, Transcript]
 ) -> None:
     accused = {}
     for name in scenarios:
@@ -473,7 +473,7 @@ def test_a_legal_variation_is_not_accused(
     assert not any(verdict == "FAIL" for verdict in accused.values())
 
 
-def test_a_state_is_not_compared_with_a_history_while_a_run_is_in_flight(plays: dict[str, Transcript]) -> None:
+def test_a_state_is_not_compared_with_a_history_while_a_run_is_in_flight(plays: Mapping[str, Transcript]) -> None:
     play = Play(edited(plays[TOOLS], in_flight_to_the_end, append_final_look("B", "running")))
     for name in ("CHK-05", "PST-08"):
         verdict = judge(registry.load().get(name), play, NOTHING_DECLARED)
@@ -481,13 +481,13 @@ def test_a_state_is_not_compared_with_a_history_while_a_run_is_in_flight(plays: 
 
 
 @pytest.mark.parametrize("name", ["PST-08", "HIL-08"])
-def test_an_optional_field_that_is_not_there_is_not_judged(name: str, plays: dict[str, Transcript]) -> None:
+def test_an_optional_field_that_is_not_there_is_not_judged(name: str, plays: Mapping[str, Transcript]) -> None:
     scenario = "interrupt/resuming/create/unwatched"
     verdict = judge(registry.load().get(name), Play(edited(plays[scenario], minimal_threads)), NOTHING_DECLARED)
     assert (verdict.word, "which the API description does not require" in verdict.reason) == ("NOT-APPLICABLE", True)
 
 
-def test_an_empty_state_of_an_unknown_thread_is_no_fail(plays: dict[str, Transcript]) -> None:
+def test_an_empty_state_of_an_unknown_thread_is_no_fail(plays: Mapping[str, Transcript]) -> None:
     play = Play(edited(plays["bad-input/unknown-ids"], empty_states))
     assert {name: judge(registry.load().get(name), play, NOTHING_DECLARED).word for name in ("ERR-14", "ERR-18")} == {
         "ERR-14": "PASS",
@@ -495,7 +495,7 @@ def test_an_empty_state_of_an_unknown_thread_is_no_fail(plays: dict[str, Transcr
     }
 
 
-def test_an_end_without_an_id_is_no_fail(plays: dict[str, Transcript]) -> None:
+def test_an_end_without_an_id_is_no_fail(plays: Mapping[str, Transcript]) -> None:
     def edit(sent: list[Json]) -> list[Json]:
         return [*sent[:-1], {**sent[-1], "event": "end", "id": None}]
 

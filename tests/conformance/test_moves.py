@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from importlib.resources import files
 from typing import get_args
 
@@ -100,7 +101,7 @@ def test_no_description_shows_a_value_of_python() -> None:
     assert [text for text in sorted(texts) if "()" in text or not text.strip()] == []
 
 
-def test_every_request_that_changes_something_is_that_of_a_move(plays: dict[str, Transcript]) -> None:
+def test_every_request_that_changes_something_is_that_of_a_move(plays: Mapping[str, Transcript]) -> None:
     # A timeline shows moves, so it would not show another request.
     sent = {
         m.purpose
@@ -112,12 +113,12 @@ def test_every_request_that_changes_something_is_that_of_a_move(plays: dict[str,
     assert BY_HAND < CHANGES
 
 
-def test_every_purpose_that_is_recorded_is_in_the_vocabulary(plays: dict[str, Transcript]) -> None:
+def test_every_purpose_that_is_recorded_is_in_the_vocabulary(plays: Mapping[str, Transcript]) -> None:
     recorded = {m.purpose for transcript in plays.values() for m in transcript.moments if isinstance(m, Request)}
     assert recorded <= set(get_args(Purpose))
 
 
-def test_a_transcript_holds_the_descriptions(plays: dict[str, Transcript]) -> None:
+def test_a_transcript_holds_the_descriptions(plays: Mapping[str, Transcript]) -> None:
     for transcript in plays.values():
         texts = [m.text for m in transcript.moments if isinstance(m, MoveMade)]
         assert texts == [move.describe() for move in transcript.scenario.moves]

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from typing import Any
 
 import msgspec
@@ -86,7 +86,7 @@ def _row(requirement_id: str) -> str:
     return next(line for line in premises_page.render().splitlines() if line.startswith(f"| {requirement_id} |"))
 
 
-def test_a_run_that_is_stopped_while_its_step_begins_lost_nothing(plays: dict[str, Transcript]) -> None:
+def test_a_run_that_is_stopped_while_its_step_begins_lost_nothing(plays: Mapping[str, Transcript]) -> None:
     burst = "interrupt/burst/create/unwatched"
     stopped = [
         {"kind": "witness", "label": "R6", "step": "agent:1", "event": event, "run_id": None, "outcome": outcome}
@@ -101,7 +101,7 @@ def test_a_run_that_is_stopped_while_its_step_begins_lost_nothing(plays: dict[st
     assert lost_reports(Play(edited(plays[burst], edit))) == ()
 
 
-def test_no_report_is_missed_in_the_catalogue(plays: dict[str, Transcript]) -> None:
+def test_no_report_is_missed_in_the_catalogue(plays: Mapping[str, Transcript]) -> None:
     assert {name: found for name, one in plays.items() if (found := lost_reports(Play(one)))} == {}
 
 
@@ -130,7 +130,7 @@ def test_a_play_is_repeated_until_nothing_is_lost(times: int, monkeypatch: pytes
     assert decode(encode(transcript)) == transcript
 
 
-def test_a_repeated_play_erases_no_verdict(plays: dict[str, Transcript]) -> None:
+def test_a_repeated_play_erases_no_verdict(plays: Mapping[str, Transcript]) -> None:
     wrong = edited(plays[TOOLS], run_status("A", "success"))
     transcript = msgspec.structs.replace(plays[TOOLS], earlier=(plays[TOOLS], wrong))
     verdict = judge(registry.load().get("INT-02"), Play(transcript), NOTHING_DECLARED)

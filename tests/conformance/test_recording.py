@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import Any
 
 import httpx
@@ -40,7 +41,7 @@ async def test_a_body_is_json_where_a_client_would_read_it_as_such(
     ],
 )
 def test_the_client_of_a_run_is_its_only_reader(
-    plays: dict[str, Transcript], scenario: str, whole: type[Closed | Response]
+    plays: Mapping[str, Transcript], scenario: str, whole: type[Closed | Response]
 ) -> None:
     moments = plays[scenario].moments
     submitted = next(m.exchange for m in moments if isinstance(m, Request) and (m.purpose, m.about) == ("submit", "A"))

@@ -8,6 +8,7 @@ import signal
 import subprocess
 import sys
 import xml.etree.ElementTree as ET
+from collections.abc import Mapping
 from pathlib import Path
 
 import msgspec
@@ -29,13 +30,13 @@ def resumed(folder: Path, play: Transcript, *, url: str | None = None, assistant
     return kept(folder, play.scenario, url or play.target.url, assistant, play.suite)
 
 
-def test_a_whole_play_is_kept(tmp_path: Path, plays: dict[str, Transcript]) -> None:
+def test_a_whole_play_is_kept(tmp_path: Path, plays: Mapping[str, Transcript]) -> None:
     write_transcript(tmp_path, plays[TOOLS])
     assert resumed(tmp_path, plays[TOOLS]) == plays[TOOLS]
 
 
 def test_a_play_of_another_deployment_rule_book_or_scenario_is_made_again(
-    tmp_path: Path, plays: dict[str, Transcript]
+    tmp_path: Path, plays: Mapping[str, Transcript]
 ) -> None:
     play = plays[TOOLS]
     path = write_transcript(tmp_path, play)
@@ -52,7 +53,7 @@ def test_a_play_of_another_deployment_rule_book_or_scenario_is_made_again(
 
 
 @pytest.mark.parametrize("how", ["cut", "broken", "unplayed"])
-def test_a_play_that_is_not_whole_is_made_again(how: str, tmp_path: Path, plays: dict[str, Transcript]) -> None:
+def test_a_play_that_is_not_whole_is_made_again(how: str, tmp_path: Path, plays: Mapping[str, Transcript]) -> None:
     play = plays[TOOLS]
     broken = NetworkFault(seq=len(play.moments), t=9.0, exchange=1, error="connection broken")
     changed = {

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from typing import Any
 
 import httpx
@@ -64,7 +64,7 @@ CASES = [
 
 @pytest.mark.parametrize(("name", "scenario", "edit"), CASES, ids=[case[0] for case in CASES])
 def test_a_run_that_still_executes_excuses_a_reading(
-    name: str, scenario: str, edit: Edit, plays: dict[str, Transcript]
+    name: str, scenario: str, edit: Edit, plays: Mapping[str, Transcript]
 ) -> None:
     guilty = "WARN" if registry.load().get(name).level == "SHOULD" else "FAIL"
     assert word(plays[scenario], name, edit) == guilty
@@ -73,14 +73,14 @@ def test_a_run_that_still_executes_excuses_a_reading(
 
 
 @pytest.mark.parametrize(("name", "edit"), [("CHK-05", shorter), ("AGR-04", other_step), ("AGR-06", other_values)])
-def test_two_equal_readings_excuse_nothing(name: str, edit: Edit, plays: dict[str, Transcript]) -> None:
+def test_two_equal_readings_excuse_nothing(name: str, edit: Edit, plays: Mapping[str, Transcript]) -> None:
     guilty = "WARN" if registry.load().get(name).level == "SHOULD" else "FAIL"
     assert word(plays[TOOLS], name, edit, still_executing, read_again) == guilty
     unseen = unwitnessed(plays[TOOLS])
     assert word(unseen, name, edit) == "INCONCLUSIVE"
 
 
-def test_a_thread_that_is_not_found_is_not_excused(plays: dict[str, Transcript]) -> None:
+def test_a_thread_that_is_not_found_is_not_excused(plays: Mapping[str, Transcript]) -> None:
     assert word(plays[TOOLS], "AGR-09", status_code("final state", "main", 404), still_executing) == "FAIL"
 
 
@@ -93,7 +93,7 @@ def busy_once(raw: Json) -> None:
         answer["body"]["status"] = "idle" if number else "busy"
 
 
-def test_a_run_is_in_flight_although_its_client_left_before_the_answer(plays: dict[str, Transcript]) -> None:
+def test_a_run_is_in_flight_although_its_client_left_before_the_answer(plays: Mapping[str, Transcript]) -> None:
     assert word(plays["leave/during-tools/wait/continue"], "AGR-06", busy_once) == "PASS"
 
 
@@ -104,7 +104,7 @@ def overlapping(raw: Json) -> None:
     raw["moments"].insert(raw["moments"].index(second) + 1, answer)
 
 
-def test_of_two_cancels_that_overlap_either_may_decide(plays: dict[str, Transcript]) -> None:
+def test_of_two_cancels_that_overlap_either_may_decide(plays: Mapping[str, Transcript]) -> None:
     gone = status_code("final run", "run A", 404)
     assert word(plays[CANCELLED_TWICE], "CAN-10", gone) == "WARN"
     assert word(plays[CANCELLED_TWICE], "CAN-10", gone, overlapping) == "INCONCLUSIVE"
@@ -129,13 +129,13 @@ def none_accepted(raw: Json) -> None:
 
 
 @pytest.mark.parametrize("requirement", ["CAN-10", "CAN-12", "CAN-13"])
-def test_of_cancels_sent_at_once_any_may_be_the_first(requirement: str, plays: dict[str, Transcript]) -> None:
+def test_of_cancels_sent_at_once_any_may_be_the_first(requirement: str, plays: Mapping[str, Transcript]) -> None:
     burst = plays["cancel/burst/rollback/unwatched"]
     assert word(burst, requirement, another_first) == "PASS"
     assert word(burst, requirement, none_accepted) == "INCONCLUSIVE"
 
 
-def test_none_of_the_cancels_sent_at_once_may_crash(plays: dict[str, Transcript]) -> None:
+def test_none_of_the_cancels_sent_at_once_may_crash(plays: Mapping[str, Transcript]) -> None:
     assert word(plays["cancel/burst/rollback/unwatched"], "CAN-10", last_crashes) == "WARN"
 
 
@@ -146,7 +146,7 @@ def failing_wait(raw: Json) -> None:
 
 
 @pytest.mark.parametrize(("named", "due"), [(True, "FAIL"), (False, "INCONCLUSIVE")])
-def test_a_run_that_failed_was_created(named: bool, due: str, plays: dict[str, Transcript]) -> None:
+def test_a_run_that_failed_was_created(named: bool, due: str, plays: Mapping[str, Transcript]) -> None:
     def unnamed(raw: Json) -> None:
         for _, response in requests(raw, "submit", "A"):
             if not named:

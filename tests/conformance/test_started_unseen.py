@@ -5,6 +5,7 @@ Observed on `langgraph dev` with one worker: the third of four runs had started 
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import Any
 
 import pytest
@@ -19,7 +20,7 @@ from tests.conformance.plays import edited, messages
 THRICE = "interrupt/thrice/create/unwatched"
 
 
-def with_input_of(label: str, plays: dict[str, Transcript]) -> Play:
+def with_input_of(label: str, plays: Mapping[str, Transcript]) -> Play:
     """Return the play of four texts with the input of run `label` added to the state, in the order of the texts."""
     texts = [move.text for move in plays[THRICE].scenario.submits()]
     text = next(move.text for move in plays[THRICE].scenario.submits() if move.label == label)
@@ -38,7 +39,7 @@ def with_input_of(label: str, plays: dict[str, Transcript]) -> Play:
 @pytest.mark.parametrize("requirement", ["INT-05", "INT-08"])
 @pytest.mark.parametrize("label", ["C", "D"])
 def test_the_input_of_a_run_that_was_started_unseen_is_legal(
-    plays: dict[str, Transcript], requirement: str, label: str
+    plays: Mapping[str, Transcript], requirement: str, label: str
 ) -> None:
     verdict = judge(registry.load().get(requirement), with_input_of(label, plays), NOTHING_DECLARED)
     assert verdict.word == "PASS", verdict

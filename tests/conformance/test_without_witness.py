@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+
 import pytest
 
 from conformance.judge import overlap
@@ -63,7 +65,7 @@ def of_the_situation(found: dict[str, str]) -> set[str]:
 # -- what follows from what was observed ------------------------------------------------------------------------------
 
 
-def test_a_run_that_ended_interrupted_was_in_flight_when_it_was_superseded(plays: dict[str, Transcript]) -> None:
+def test_a_run_that_ended_interrupted_was_in_flight_when_it_was_superseded(plays: Mapping[str, Transcript]) -> None:
     play = Play(unwitnessed(plays[PLAINEST]))
     found = words(play)
     assert found["INT-02"] == "PASS"
@@ -71,12 +73,12 @@ def test_a_run_that_ended_interrupted_was_in_flight_when_it_was_superseded(plays
     assert set(found.values()) == {"PASS", "INCONCLUSIVE"}
 
 
-def test_a_run_that_may_have_finished_before_proves_nothing(plays: dict[str, Transcript]) -> None:
+def test_a_run_that_may_have_finished_before_proves_nothing(plays: Mapping[str, Transcript]) -> None:
     finished = edited(unwitnessed(plays[PLAINEST]), run_status("A", "success"), without_looks("A", after="B"))
     assert of_the_situation(words(Play(finished))) == {"INCONCLUSIVE"}
 
 
-def test_a_run_that_was_over_before_proves_nothing(plays: dict[str, Transcript]) -> None:
+def test_a_run_that_was_over_before_proves_nothing(plays: Mapping[str, Transcript]) -> None:
     def all_success(raw: Json) -> None:
         for moment in raw["moments"]:
             body = moment.get("body")
@@ -88,7 +90,7 @@ def test_a_run_that_was_over_before_proves_nothing(plays: dict[str, Transcript])
     assert of_the_situation(words(over)) == {"INCONCLUSIVE"}
 
 
-def test_a_superseded_run_that_continues_for_long_is_a_failure(plays: dict[str, Transcript]) -> None:
+def test_a_superseded_run_that_continues_for_long_is_a_failure(plays: Mapping[str, Transcript]) -> None:
     def late(raw: Json) -> None:
         """Move everything after B's acceptance two seconds later, with one poll then that shows A running."""
         moments = raw["moments"]
@@ -109,7 +111,7 @@ def test_a_superseded_run_that_continues_for_long_is_a_failure(plays: dict[str, 
     assert found["INT-02"] == "FAIL"
 
 
-def test_a_refusal_is_judged_where_the_first_run_was_seen_in_flight_later(plays: dict[str, Transcript]) -> None:
+def test_a_refusal_is_judged_where_the_first_run_was_seen_in_flight_later(plays: Mapping[str, Transcript]) -> None:
     name = "reject/during-tools/create/unwatched"
     assert words(Play(unwitnessed(plays[name])))["REJ-01"] == "PASS"
     blind = edited(unwitnessed(plays[name]), without_looks("A", after="B"))
@@ -118,7 +120,7 @@ def test_a_refusal_is_judged_where_the_first_run_was_seen_in_flight_later(plays:
 
 @pytest.mark.parametrize("phase", ["during-agent", "during-tools", "during-answer", "failing"])
 def test_a_queue_is_judged_where_the_run_ahead_ends_as_soon_as_it_is_released(
-    phase: str, plays: dict[str, Transcript]
+    phase: str, plays: Mapping[str, Transcript]
 ) -> None:
     # Whether a poll meets run A between its release and its end is luck, and must not decide the verdict.
     play = Play(edited(unwitnessed(plays[f"enqueue/{phase}/create/unwatched"]), without_looks_after_the_release))
@@ -137,7 +139,7 @@ def test_a_scenario_reads_the_statuses_before_it_releases_a_run() -> None:
             assert reads or index in overlap.stops(scenario, submit), f"{scenario.id}: run {submit.label}"
 
 
-def test_a_first_run_that_was_not_accepted_is_the_reason(plays: dict[str, Transcript]) -> None:
+def test_a_first_run_that_was_not_accepted_is_the_reason(plays: Mapping[str, Transcript]) -> None:
     def refuse(raw: Json) -> None:
         a = next(m["exchange"] for m in raw["moments"] if (m.get("purpose"), m.get("about")) == ("submit", "A"))
         for moment in raw["moments"]:
@@ -150,7 +152,7 @@ def test_a_first_run_that_was_not_accepted_is_the_reason(plays: dict[str, Transc
 
 
 def test_a_missing_event_of_a_late_client_is_a_failure_only_if_the_run_executed_later(
-    plays: dict[str, Transcript],
+    plays: Mapping[str, Transcript],
 ) -> None:
     # A client that joins late may miss every event. Only the witness, or a status after the client joined, proves that
     # the run still had events to send.
@@ -172,13 +174,13 @@ def test_a_missing_event_of_a_late_client_is_a_failure_only_if_the_run_executed_
     assert words(Play(edited(unwitnessed(silent), unseen)))["STR-25"] == "INCONCLUSIVE"
 
 
-def test_a_scenario_in_which_nothing_overlaps_needs_no_proof(plays: dict[str, Transcript]) -> None:
+def test_a_scenario_in_which_nothing_overlaps_needs_no_proof(plays: Mapping[str, Transcript]) -> None:
     found = words(Play(unwitnessed(plays["interrupt/finished/create/unwatched"])))
     assert found["RUN-01"] == "PASS"
     assert "FAIL" not in found.values()
 
 
-def test_with_any_agent_what_needs_the_probe_is_not_applicable(plays: dict[str, Transcript]) -> None:
+def test_with_any_agent_what_needs_the_probe_is_not_applicable(plays: Mapping[str, Transcript]) -> None:
     found = words(Play(unwitnessed(plays[PLAINEST], "none")))
     for name, word in found.items():
         assert word == ("PASS" if BOOK.get(name).needs == "any" else "NOT-APPLICABLE"), name
@@ -188,7 +190,7 @@ def test_with_any_agent_what_needs_the_probe_is_not_applicable(plays: dict[str, 
 
 @pytest.mark.parametrize(("probe", "word"), [("none", "PASS"), ("unwitnessed", "FAIL")])
 def test_an_agent_that_calls_no_model_need_not_stream_messages(
-    probe: ProbeUse, word: str, plays: dict[str, Transcript]
+    probe: ProbeUse, word: str, plays: Mapping[str, Transcript]
 ) -> None:
     def silence(raw: Json) -> None:
         raw["moments"] = [m for m in raw["moments"] if not (m["kind"] == "stream" and m["event"] == "messages")]
