@@ -10,6 +10,8 @@ from httpx._transports import default as transports
 from hypothesis import HealthCheck, settings
 from xdist.scheduler.loadscope import LoadScopeScheduling  # type: ignore[import-untyped]
 
+from tests import forks
+
 # How long an example takes is the machine's affair; a test that hangs is ended by its time-out. The examples are the
 # same in every run; `--hypothesis-profile=search` looks for others.
 settings.register_profile("search", deadline=None, suppress_health_check=[HealthCheck.too_slow])
@@ -24,8 +26,8 @@ transports.create_ssl_context = cache(transports.create_ssl_context)  # type: ig
 for _part in ("connect", "read", "write", "pool"):
     setattr(DEFAULT_TIMEOUT_CONFIG, _part, 120.0)
 
-# More than a hundred tests start a process. Without stored bytecode each process compiles the suite and the mock, which
-# takes a second.
+# More than a hundred tests start a process. Without stored bytecode each process that is not a fork compiles the suite
+# and the mock, which takes a second.
 os.environ.pop("PYTHONDONTWRITEBYTECODE", None)
 
 LOOKING_AT_PLAYS = (
@@ -53,6 +55,20 @@ class SharedPlays(LoadScopeScheduling):  # type: ignore[misc]  # xdist's schedul
     def _split_scope(self, nodeid: str) -> str:
         module = nodeid.partition("::")[0]
         return next((modules[0] for modules in TOGETHER if module in modules), nodeid)
+
+
+@pytest.fixture
+def pytester(pytester: pytest.Pytester) -> pytest.Pytester:
+    """The fixture of pytest, whose runs are forks."""
+    pytester.popen = forks.popen  # type: ignore[method-assign, assignment]
+    return pytester
+
+
+@pytest.fixture
+def starting_pytester(pytester: pytest.Pytester) -> pytest.Pytester:
+    """The fixture of pytest as it is, for a test of what a run imports."""
+    del pytester.popen
+    return pytester
 
 
 def pytest_collection_finish() -> None:

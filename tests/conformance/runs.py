@@ -4,11 +4,12 @@ from __future__ import annotations
 
 import asyncio
 import os
-import signal
 import sys
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
+
+from tests import forks
 
 CHECKOUT = Path(__file__).parents[2]
 DEADLINE = 120.0
@@ -44,31 +45,53 @@ def environment(extra: Mapping[str, str] | None = None) -> dict[str, str]:
     return {**kept, "NO_COLOR": "1", "COLUMNS": "200", **(extra or {})}
 
 
+class Started:
+    """A run under way, with the part of the interface of `asyncio.subprocess.Process` that the tests need."""
+
+    def __init__(self, process: forks.Process, stdout: asyncio.StreamReader) -> None:
+        self._process = process
+        self.stdout = stdout
+        self.send_signal = process.send_signal
+        self.kill = process.kill
+
+    @property
+    def returncode(self) -> int | None:
+        """The exit code, once `wait` has returned it."""
+        return self._process.returncode
+
+    async def wait(self) -> int:
+        """Wait for the end and return the exit code."""
+        return await asyncio.to_thread(self._process.wait)
+
+
 async def start_suite(
     *arguments: str,
     env: Mapping[str, str] | None = None,
     cwd: Path = CHECKOUT,
     suite: tuple[str, ...] = INTERRUPT,
     cache: Path | None = None,
-) -> asyncio.subprocess.Process:
-    """Start `pytest SUITE ARGUMENTS`, without pytest's cache or with one in `cache`; the caller ends it."""
+    fresh: bool = False,
+) -> Started:
+    """Start `pytest SUITE ARGUMENTS`, without pytest's cache or with one in `cache`; the caller ends it.
+
+    `fresh`: in a process that was started and not forked, for a test of what the run imports.
+    """
     plugins = UNUSED_PLUGINS if cache else ("cacheprovider", *UNUSED_PLUGINS)
     without = [part for name in plugins for part in ("-p", f"no:{name}")]
     without += ["-o", f"cache_dir={cache}"] if cache else []
-    return await asyncio.create_subprocess_exec(
-        *(sys.executable, "-m", "pytest", *suite, *without, *arguments),
-        cwd=cwd,
-        env=environment(env),
-        stdin=asyncio.subprocess.DEVNULL,
-        stdout=asyncio.subprocess.PIPE,
-        stderr=asyncio.subprocess.STDOUT,
-        preexec_fn=_hear_ctrl_c,
+    output, write = os.pipe()
+    command = (sys.executable, "-m", "pytest", *suite, *without, *arguments)
+    try:
+        process = (forks.start_fresh if fresh else forks.start)(
+            command, cwd=cwd, env=environment(env), stdout=write, stderr=write
+        )
+    finally:
+        os.close(write)
+    reader = asyncio.StreamReader()
+    await asyncio.get_running_loop().connect_read_pipe(
+        lambda: asyncio.StreamReaderProtocol(reader), os.fdopen(output, "rb")
     )
-
-
-def _hear_ctrl_c() -> None:
-    """Restore the default of SIGINT: a process that a shell starts in the background ignores it, with its children."""
-    signal.signal(signal.SIGINT, signal.SIG_DFL)
+    return Started(process, reader)
 
 
 async def run_suite(
@@ -77,15 +100,16 @@ async def run_suite(
     cwd: Path = CHECKOUT,
     suite: tuple[str, ...] = INTERRUPT,
     cache: Path | None = None,
+    fresh: bool = False,
 ) -> Run:
     """Run `pytest SUITE ARGUMENTS`; raises TimeoutError, and ends the process, when it hangs."""
-    process = await start_suite(*arguments, env=env, cwd=cwd, suite=suite, cache=cache)
+    process = await start_suite(*arguments, env=env, cwd=cwd, suite=suite, cache=cache, fresh=fresh)
     try:
         async with asyncio.timeout(DEADLINE):
-            output, _ = await process.communicate()
+            output = await process.stdout.read()
+            code = await process.wait()
     finally:
         if process.returncode is None:
             process.kill()
             await process.wait()
-    assert process.returncode is not None
-    return Run(process.returncode, output.decode())
+    return Run(code, output.decode())

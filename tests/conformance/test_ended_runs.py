@@ -41,9 +41,8 @@ async def ended(url: str, moment: str, number: signal.Signals, folder: Path) -> 
     files = (f"--conformance-report={folder}", f"--junitxml={folder}.xml")
     process = await start_suite(f"--deployment-url={url}", *RUN, *ending, *files)
     async with asyncio.timeout(DEADLINE):
-        await process.communicate()
-    assert process.returncode is not None
-    return process.returncode
+        await process.stdout.read()
+        return await process.wait()
 
 
 @pytest.mark.slow

@@ -472,6 +472,7 @@ async def test_other_peoples_tests_load_nothing_of_the_suite(tmp_path: Path) -> 
         cwd=tmp_path,
         suite=("test_unrelated.py",),
         env={"PYTEST_DISABLE_PLUGIN_AUTOLOAD": "1"},
+        fresh=True,
     )
     assert run.code == 0, run.output
     # The plugins are installed with the package, so they print nothing in other projects.

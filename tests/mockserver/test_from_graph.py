@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import operator
+import os
 import subprocess
 import sys
 import textwrap
@@ -23,6 +24,7 @@ from typing_extensions import TypedDict
 
 from mockserver import GraphError, MockDeployment, Script, script_from_graph
 from mockserver.script.load import parse
+from tests import forks
 from tests.mockserver.witness import DEADLINE
 
 
@@ -288,14 +290,8 @@ AGENT = """
 
 
 def command(folder: Path, option: str) -> subprocess.CompletedProcess[str]:
-    return subprocess.run(
-        [sys.executable, "-m", "doubletext", "mock", "--from-graph", option],
-        cwd=folder,
-        capture_output=True,
-        text=True,
-        timeout=DEADLINE,
-        check=False,
-    )
+    arguments = [sys.executable, "-m", "doubletext", "mock", "--from-graph", option]
+    return forks.run(arguments, cwd=folder, env=os.environ, timeout=DEADLINE)
 
 
 @pytest.mark.parametrize("option", ["agent.py:graph", "./agent.py:graph", "agent:graph", "own=agent.py:graph"])

@@ -139,8 +139,8 @@ def test_one(mock_deployment, number):
     result.assert_outcomes(passed=8)
 
 
-def test_who_does_not_ask_for_it_pays_nothing(pytester: pytest.Pytester) -> None:
-    pytester.makepyfile(
+def test_who_does_not_ask_for_it_pays_nothing(starting_pytester: pytest.Pytester) -> None:
+    starting_pytester.makepyfile(
         """
 import sys
 
@@ -149,7 +149,7 @@ def test_nothing():
     assert "mockserver.deployment" not in sys.modules
 """
     )
-    pytester.runpytest_subprocess(*PLUGIN).assert_outcomes(passed=1)
+    starting_pytester.runpytest_subprocess(*PLUGIN).assert_outcomes(passed=1)
 
 
 def test_what_the_marker_does_not_take_is_an_error_of_the_test(pytester: pytest.Pytester) -> None:
