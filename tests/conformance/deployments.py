@@ -10,6 +10,7 @@ from collections.abc import AsyncIterator, Awaitable, Callable
 import msgspec
 from aiohttp import web
 
+from conformance.scenarios.catalogue import catalogue
 from conformance.session.target import CALIBRATION, CAPACITY, WIDTH
 from mockserver.app import create_app, listening
 from mockserver.core.clock import RealClock
@@ -36,6 +37,9 @@ class Deployment:
         """By scenario: what its plays wait for, before they have a thread."""
         self.waits = asyncio.Event()
         """Set once a play waits."""
+        self.most = len(catalogue())
+        """The number of scenarios that are played at once. Plays of further ones wait for `rest`."""
+        self.rest = asyncio.Event()
         self._wrong = wrong
 
     @property
@@ -53,6 +57,8 @@ class Deployment:
                 if metadata["doubletext"] in self.held:
                     self.waits.set()
                     await self.held[metadata["doubletext"]].wait()
+                if len(self.scenarios) > self.most:
+                    await self.rest.wait()
         return self._wrong(request, await handler(request))
 
 
