@@ -29,9 +29,10 @@ from conformance.scenarios.catalogue import catalogue
 from mockserver import MockDeployment
 from mockserver.defects import defects
 from mockserver.script.load import load_any
+from tests import forks
 from tests.conformance.deployments import PLAINEST
 from tests.conformance.plays import play
-from tests.conformance.runs import run_suite
+from tests.conformance.runs import DEADLINE, run_suite
 from tests.documentation import (
     CHECKOUT,
     GENERATED,
@@ -270,14 +271,12 @@ def expect_the_tests_pass(names: list[str], folder: Path) -> None:
     if not names:
         return
     loaded = [part for plugin in PLUGINS for part in ("-p", plugin)]
-    done = subprocess.run(
+    done = forks.run(
         # A state that was not kept yet is kept, as the page does it.
         [sys.executable, "-m", "pytest", "-v", "-p", "no:cacheprovider", *loaded, "--snapshot-update", *names],
         cwd=folder,
         env=environment(PYTEST_DISABLE_PLUGIN_AUTOLOAD="1"),
-        capture_output=True,
-        encoding="utf-8",
-        check=False,
+        timeout=DEADLINE,
     )
     assert done.returncode == 0, done.stdout
     for name in names:
