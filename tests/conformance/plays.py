@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import copy
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from typing import Any
 
@@ -139,7 +138,7 @@ def _other_words(value: Any) -> Any:
 
 def edited(transcript: Transcript, *edits: Edit) -> Transcript:
     """Return a copy of `transcript` after `edits`, with `seq` numbered again in the order of the moments."""
-    raw: Json = copy.deepcopy(msgspec.to_builtins(transcript))
+    raw: Json = msgspec.to_builtins(transcript)
     for edit in edits:
         edit(raw)
     for seq, moment in enumerate(raw["moments"]):
