@@ -147,17 +147,25 @@ class Redactor:
             return True
         return levels > 0 and any(self._is_hidden_in(inner, levels - 1) for _, _, inner in encodings.base64_runs(text))
 
-    def value(self, value: Any, levels: int = MAX_DEPTH) -> Any:
-        """Return a JSON value without secrets in strings and keys. Raise TooDeep beyond `levels` of nesting."""
+    def value(self, value: Any) -> Any:
+        """Return a JSON value without secrets in strings and keys. Raise TooDeep beyond `MAX_DEPTH` of nesting.
+
+        A value without secrets is returned itself, not copied.
+        """
+        # Almost no answer has a secret, and one search of all its strings is faster than a search of each. NUL is no
+        # part of an escape or of base64, so each string is decoded as it is alone, and what would be replaced in it is
+        # replaced in the joined text, too. A match across two strings only costs the second search.
+        joined = "\0".join(_strings(value))
+        return value if self.text(joined) == joined else self._replaced(value)
+
+    def _replaced(self, value: Any) -> Any:
         match value:
             case str():
                 return self.text(value)
-            case list() | dict() if levels == 0:
-                raise TooDeep
             case list():
-                return [self.value(item, levels - 1) for item in value]
+                return [self._replaced(item) for item in value]
             case dict():
-                return {self.text(key): self.value(item, levels - 1) for key, item in value.items()}
+                return {self.text(key): self._replaced(item) for key, item in value.items()}
             case _:
                 return value
 
@@ -172,6 +180,28 @@ class Redactor:
     def url(self, url: httpx.URL) -> str:
         """Return the URL without user name, password, fragment, and without the secrets of its query."""
         return self.text(str(url.copy_with(username=None, password=None, fragment=None)))
+
+
+def _strings(value: Any) -> list[str]:
+    """Return every string and every key of a JSON value. Raise TooDeep beyond `MAX_DEPTH` of nesting."""
+    found: list[str] = []
+    # One level of nesting after the other: a recursion would call a function for each of thousands of small values.
+    level, depth = [value], 0
+    while level:
+        below: list[Any] = []
+        for item in level:
+            if isinstance(item, str):
+                found.append(item)
+            elif isinstance(item, (dict, list)):
+                if depth == MAX_DEPTH:
+                    raise TooDeep
+                if isinstance(item, dict):
+                    found += item
+                    below += item.values()
+                else:
+                    below += item
+        level, depth = below, depth + 1
+    return found
 
 
 def _without(pattern: re.Pattern[str], text: str) -> str:

@@ -13,8 +13,10 @@ import httpx
 import msgspec
 import pytest
 from aiohttp import ClientSession, web
+from hypothesis import given
+from hypothesis import strategies as st
 
-from conformance.transcript.redaction import MAX_COOKIES, REDACTED, Redactor, TooDeep
+from conformance.transcript.redaction import MAX_COOKIES, MAX_DEPTH, REDACTED, Redactor, TooDeep
 from mockserver import serving
 from tests.conformance.runs import run_suite
 from tests.conformance.test_encodings import ENCODINGS
@@ -164,3 +166,51 @@ def test_bottomless_json_is_refused() -> None:
         value = [value]
     with pytest.raises(TooDeep):
         Redactor({}).value(value)
+
+
+def test_json_is_searched_to_the_depth_that_is_promised() -> None:
+    def nested(levels: int, inside: Any) -> Any:
+        return inside if levels == 0 else {"a": nested(levels - 1, inside)}
+
+    deepest = nested(MAX_DEPTH, GIVEN)
+    assert redactor(x_api_key=GIVEN).value(deepest) == nested(MAX_DEPTH, REDACTED)
+    assert Redactor({}).value(deepest) is deepest
+    with pytest.raises(TooDeep):
+        Redactor({}).value(nested(MAX_DEPTH, {}))
+
+
+FRAGMENTS = st.sampled_from(
+    [
+        "://",
+        "jane:",
+        "@",
+        "?access_token=",
+        QUERY,
+        GIVEN,
+        GIVEN[:9],
+        GIVEN[9:],
+        REDACTED,
+        "\0",
+        "\n",
+        "\\",
+        '"',
+        *ENCODED.values(),
+    ]
+)
+TEXTS = st.lists(FRAGMENTS, max_size=3).map("".join)
+VALUES = st.recursive(TEXTS | st.integers(), lambda inner: st.lists(inner) | st.dictionaries(TEXTS, inner))
+
+
+@given(VALUES, st.sampled_from([{}, {"X-Api-Key": GIVEN, "Authorization": PASSWORD}]))
+def test_a_value_is_redacted_string_by_string(value: Any, headers: dict[str, str]) -> None:
+    """`value` searches all strings at once first, which must find what a search of each finds."""
+    found = Redactor(headers)
+
+    def each(one: Any) -> Any:
+        if isinstance(one, dict):
+            return {found.text(key): each(inner) for key, inner in one.items()}
+        if isinstance(one, list):
+            return [each(inner) for inner in one]
+        return found.text(one) if isinstance(one, str) else one
+
+    assert found.value(value) == each(value)
