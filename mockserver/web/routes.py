@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Awaitable, Callable
-from typing import Any, Final
+from functools import cache
+from typing import Final
 
 from aiohttp import web
 
@@ -55,20 +56,32 @@ ROUTES: Final[tuple[Route, ...]] = (
 
 def add_to(app: web.Application) -> None:
     """Add every route of the table to an application."""
-    resources: dict[str, Any] = {}
+    for resource in _resources():
+        app.router.register_resource(resource)
+
+
+@cache
+def _resources() -> tuple[web.AbstractResource, ...]:
+    """Return the resources of the router, which all applications share.
+
+    A resource only matches paths, and knows no application. To make them takes a third of the time of an application.
+    """
+    router = web.UrlDispatcher()
+    resources: dict[str, web.Resource] = {}
     for route in ROUTES:
         resource = resources.get(route.path)
         if resource is None:
             # One resource per path, so that a wrong method is answered with a 405 that lists the allowed ones.
-            resource = resources[route.path] = app.router.add_resource(route.path)
+            resource = resources[route.path] = router.add_resource(route.path)
         resource.add_route(route.method, _checked(route))
         # A HEAD of a stream would have to wait for its end.
         if route.method == "GET" and not route.streams:
             resource.add_route("HEAD", _checked(route))
 
-    app.router.add_route("POST", routes_system.TRUNCATE, routes_system.truncate)
+    router.add_route("POST", routes_system.TRUNCATE, routes_system.truncate)
     for path in routes_system.NOT_OFFERED:
-        app.router.add_route("*", path, routes_system.not_offered)
+        router.add_route("*", path, routes_system.not_offered)
+    return tuple(router.resources())
 
 
 def _checked(route: Route) -> Callable[[web.Request], Awaitable[web.StreamResponse]]:

@@ -35,7 +35,6 @@ from conformance.transcript.transcript import Transcript
 from mockserver.app import serving
 from mockserver.core.clock import RealClock
 from mockserver.defects import Defect, defects, named
-from mockserver.script.load import built_in
 from tests.conformance import pool, timeless
 from tests.conformance.connections import transport
 from tests.conformance.plays import SUITE
@@ -61,7 +60,7 @@ class Played:
 
 
 class Stage:
-    """The parts that plays share: the witness, the transport under the official client, and the script."""
+    """The parts that plays share: the witness, and the transport under the official client."""
 
     def __init__(
         self, witness: Witness, under: httpx.AsyncBaseTransport, under_races: httpx.AsyncBaseTransport | None = None
@@ -69,11 +68,10 @@ class Stage:
         self._witness = witness
         self._transport = under
         self._under_races = under_races or under
-        self._script = built_in()
 
     async def record(self, scenario: Scenario, wrong: Sequence[Defect] = ()) -> Transcript:
         """Play one scenario against a mock of its own that has these defects."""
-        async with serving(defects=wrong, clock=RealClock(), script=self._script) as url:
+        async with serving(defects=wrong, clock=RealClock()) as url:
             target = Target(url=url, assistant="agent", headers={}, profile=None, deadlines=DEADLINES)
             under = self._under_races if scenario.race else self._transport
             return await target.play(scenario, under, self._witness, SUITE)
