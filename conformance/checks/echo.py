@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import Iterator
 from itertools import chain
-from typing import Any
+from typing import Any, Final
 
 from conformance.api import LABEL_KEY
 from conformance.judge.check import check
@@ -178,14 +178,18 @@ def _of_ids(play: Play) -> Iterator[Fault]:
         raise Unproven("no answer belongs to a request with an id in its path")
 
 
+_IDS: Final = {name: re.compile(rf"/{name}/([0-9a-fA-F-]{{36}})") for name in ("threads", "runs")}
+"""The id behind each of these words in a path."""
+
+
 def _of_location(exchange: Exchange) -> Iterator[Fault]:
     """Yield a fault if a Content-Location names another run or thread than the path of the request."""
     if not exchange.ok or exchange.response is None or exchange.serves("ask"):
         return
     location = exchange.response.headers.get("content-location", "")
-    for name in ("threads", "runs"):
-        found = re.search(rf"/{name}/([0-9a-fA-F-]{{36}})", location)
-        asked = re.search(rf"/{name}/([0-9a-fA-F-]{{36}})", exchange.request.path)
+    # Most answers have none.
+    for name, ids in _IDS.items() if location else ():
+        found, asked = ids.search(location), ids.search(exchange.request.path)
         if found and asked and not _same(found[1], asked[1]):
             yield (
                 f"a Content-Location of {name[:-1]} {asked[1]} for {exchange.request.method} {exchange.request.path}",
@@ -216,7 +220,7 @@ def _of_update(exchange: Exchange) -> Iterator[Fault]:
 
 def _of_tokens(play: Play, stream: Watcher) -> Iterator[Fault]:
     """Yield a fault for each id beside a token that is not that of its run or thread."""
-    path = re.search(r"/threads/([0-9a-fA-F-]{36})", stream.exchange.request.path)
+    path = _IDS["threads"].search(stream.exchange.request.path)
     due = {"run_id": play.run_id(stream.label), "thread_id": path[1] if path else None}
     for event in stream.named("messages"):
         beside = event.data[1] if isinstance(event.data, list) and len(event.data) > 1 else None

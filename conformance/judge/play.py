@@ -159,6 +159,7 @@ class Play:
         self.scenario = transcript.scenario
         self.moments = transcript.moments
         self.witnessed = transcript.target.probe == "witnessed"
+        self._exchanges_for: dict[tuple[Purpose, str | None], list[Exchange]] = {}
         self._readings: dict[str, list[StatusReading]] = {}
         self._histories: dict[int, tuple[list[Any], list[Checkpoint]]] = {}
         self._ends: dict[str, frozenset[str]] = {}
@@ -240,12 +241,16 @@ class Play:
 
     def exchanges_for(self, purpose: Purpose, about: str | None = None) -> list[Exchange]:
         """Return every exchange with this purpose, in order. Of a request in several forms, return the decisive one."""
-        return [
-            self._paged(e)
-            for e in self._by_purpose.get(purpose, ())
-            if about in (None, e.request.about)
-            and self._decisive.get(e.request.exchange, e.request.exchange) == e.request.exchange
-        ]
+        key = purpose, about
+        if key not in self._exchanges_for:
+            self._exchanges_for[key] = [
+                self._paged(e)
+                for e in self._by_purpose.get(purpose, ())
+                if about in (None, e.request.about)
+                and self._decisive.get(e.request.exchange, e.request.exchange) == e.request.exchange
+            ]
+        # Copied, because a caller may change its list.
+        return list(self._exchanges_for[key])
 
     @cached_property
     def _by_purpose(self) -> dict[str, list[Exchange]]:

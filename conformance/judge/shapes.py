@@ -7,9 +7,9 @@ these types and come from the published API description: the fields that an answ
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from datetime import datetime
-from functools import cache
+from functools import cache, lru_cache, partial
 from types import NoneType, UnionType
 from typing import Any, Final, Literal, NamedTuple, TypedDict, Union, get_args, get_origin, get_type_hints
 from uuid import UUID
@@ -94,49 +94,75 @@ class Misfit(NamedTuple):
     wanted: str
 
 
-def misfits(value: Any, hint: Any, path: str) -> Iterator[Misfit]:
-    """Yield every field of a JSON value that does not fit a type. Types that are not of JSON fit everything."""
+_Test = Callable[[Any, str], Sequence[Misfit]]
+"""A function that returns the misfits of a JSON value at a path."""
+
+
+def misfits(value: Any, hint: Any, path: str) -> Sequence[Misfit]:
+    """Return every field of a JSON value that does not fit a type. Types that are not of JSON fit everything."""
+    return _test(hint)(value, path)
+
+
+def _test(hint: Any) -> _Test:
+    """Return the function that tests values of one type."""
     origin = get_origin(hint) or hint
     if origin in (Union, UnionType):
-        yield from _best(value, get_args(hint), path)
-    elif origin is Literal:
-        if value not in get_args(hint):
-            yield Misfit(path, _spelt(value), f"one of {', '.join(map(str, get_args(hint)))}")
-    elif hasattr(origin, "__required_keys__"):
-        yield from _fields(value, origin, path)
-    elif origin in (list, Sequence):
-        if not isinstance(value, list):
-            yield Misfit(path, _spelt(value), "a list")
-        else:
-            (inner,) = get_args(hint) or (Any,)
-            yield from (found for at, one in enumerate(value) for found in misfits(one, inner, f"{path}[{at}]"))
-    elif origin in _FITS and not _FITS[origin][1](value, path):
-        yield Misfit(path, _spelt(value), _FITS[origin][0])
+        return partial(_best, [_test(one) for one in get_args(hint) if one is not NoneType], NoneType in get_args(hint))
+    if origin is Literal:
+        return partial(_of_literal, get_args(hint))
+    if hasattr(origin, "__required_keys__"):
+        return partial(_fields, origin)
+    if origin in (list, Sequence):
+        (inner,) = get_args(hint) or (Any,)
+        return partial(_items, _test(inner))
+    return partial(_of_type, *_FITS[origin]) if origin in _FITS else lambda _, __: ()
 
 
-def _best(value: Any, options: tuple[Any, ...], path: str) -> list[Misfit]:
+def _of_type(wanted: str, fits: Callable[[Any, str], bool], value: Any, path: str) -> Sequence[Misfit]:
+    return () if fits(value, path) else (Misfit(path, _spelt(value), wanted),)
+
+
+def _of_literal(words: tuple[Any, ...], value: Any, path: str) -> Sequence[Misfit]:
+    return () if value in words else (Misfit(path, _spelt(value), f"one of {', '.join(map(str, words))}"),)
+
+
+def _items(test: _Test, value: Any, path: str) -> Sequence[Misfit]:
+    if not isinstance(value, list):
+        return (Misfit(path, _spelt(value), "a list"),)
+    return [found for at, one in enumerate(value) for found in test(one, f"{path}[{at}]")]
+
+
+def _best(options: Sequence[_Test], nullable: bool, value: Any, path: str) -> Sequence[Misfit]:
     """Return the misfits of the option that the value fits best."""
-    if value is None and NoneType in options:
-        return []
-    found = [list(misfits(value, one, path)) for one in options if one is not NoneType]
+    if value is None and nullable:
+        return ()
     # A misfit of a field inside is closer than one of the whole value.
+    found = [test(value, path) for test in options]
     return min(found, key=lambda each: (any(one.path == path for one in each), len(each)))
 
 
-def _fields(value: Any, kind: Any, path: str) -> Iterator[Misfit]:
+def _fields(kind: Any, value: Any, path: str) -> Sequence[Misfit]:
     if not isinstance(value, dict):
-        yield Misfit(path, _spelt(value), "an object")
-        return
+        return (Misfit(path, _spelt(value), "an object"),)
     required = REQUIRED.get(kind.__name__, frozenset())
-    for name, hint in _hints(kind).items():
+    found: list[Misfit] = []
+    for name, test in _tests(kind).items():
         place = f"{path}.{name}" if path else name
         if name not in value:
             if name in required:
                 other = namesake(value, name)
-                yield Misfit(place, NO + f"`{place}`" + (f" but `{snippet(other, 80)}`" if other else ""), "present")
+                but = f" but `{snippet(other, 80)}`" if other else ""
+                found.append(Misfit(place, f"{NO}`{place}`{but}", "present"))
         # The description has no nullable fields. A null in a field that may be left out means the same as none.
         elif value[name] is not None or name in required:
-            yield from misfits(value[name], hint, place)
+            found += test(value[name], place)
+    return found
+
+
+@cache  # by field and not as a whole, because a type may contain itself
+def _tests(kind: Any) -> dict[str, _Test]:
+    """Return the tests of the fields of an object. A play has thousands of values, and few types."""
+    return {name: _test(hint) for name, hint in _hints(kind).items()}
 
 
 @cache
@@ -178,7 +204,12 @@ def checkpoint_is_missing(state: Any) -> bool:
 
 def instant(value: object) -> datetime | None:
     """Return the moment that a text in RFC 3339 names. Return None for anything else, and for a time without zone."""
-    if not isinstance(value, str) or not re.match(r"\d{4}-\d\d-\d\d[Tt ]\d\d:\d\d", value):
+    return _instant(value) if isinstance(value, str) else None
+
+
+@lru_cache(4096)  # a few laws compare the same times in all answers of a play
+def _instant(value: str) -> datetime | None:
+    if not re.match(r"\d{4}-\d\d-\d\d[Tt ]\d\d:\d\d", value):
         return None
     try:
         found = datetime.fromisoformat(value)

@@ -46,6 +46,12 @@ def stated(value: Any) -> Any:
     return None if value == "" else value
 
 
+def state_differently(one: Any, other: Any) -> bool:
+    """Return whether two values differ in more than empty fields."""
+    # Most answers repeat the one before, and equal values state the same.
+    return bool(one != other) and stated(one) != stated(other)
+
+
 def require_rest(play: Play) -> None:
     """Raise Unproven unless every run on the main thread was over when the thread was read at the end."""
     for submit in play.scenario.submits():

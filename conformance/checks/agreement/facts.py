@@ -14,6 +14,7 @@ from conformance.checks.agreement.contradictions import (
     expect_none,
     may_have_results,
     require_rest,
+    state_differently,
     stated,
 )
 from conformance.judge.check import check
@@ -214,12 +215,11 @@ def _earlier(name: str, readings: list[tuple[Shown, datetime]]) -> Iterator[Cont
         before, newest = latest.setdefault(one.id, (one, updated))
         # An answer that overlaps the earlier one may have been made before it.
         if before.received < one.sent:
-            earlier = snippet(before.get(name))
             if updated < newest:
-                yield _time(name, f"{what} later", f"not before {earlier}", before, one)
+                yield _time(name, f"{what} later", f"not before {snippet(before.get(name))}", before, one)
             # A clock of whole seconds may show the same time for two moments.
             elif updated == newest and updated.microsecond and (change := _MOVES[name](before, one)):
-                yield _time(name, f"{what} {change}", f"after {earlier}", before, one)
+                yield _time(name, f"{what} {change}", f"after {snippet(before.get(name))}", before, one)
         if updated >= newest:
             latest[one.id] = (one, updated)
 
@@ -238,10 +238,10 @@ def _end(before: Shown, after: Shown) -> str:
 
 def _other_values(before: Shown, after: Shown) -> str:
     """Return a text if two answers show different values of a thread. Return an empty text otherwise."""
-    first, second = stated(before.get("values")), stated(after.get("values"))
+    first, second = before.get("values"), after.get("values")
     # An answer without values, such as one of a search, shows no other ones. AGR-06 judges that they are missing.
-    known = first is not None and second is not None
-    return "between two different `values`" if known and first != second else ""
+    other = state_differently(first, second) and stated(first) is not None and stated(second) is not None
+    return "between two different `values`" if other else ""
 
 
 _MOVES: dict[str, Callable[[Shown, Shown], str]] = {"updated_at": _end, "state_updated_at": _other_values}
@@ -263,7 +263,7 @@ def state_is_the_newest_entry(play: Play) -> None:
 
 def _of_state(state: Any, newest: Any, see: tuple[int, int]) -> Iterator[Contradiction]:
     for name in sorted(state.keys() & newest.keys() - {"values", "next"}):
-        if stated(state[name]) != stated(newest[name]):
+        if state_differently(state[name], newest[name]):
             where = difference(state[name], newest[name], name)
             yield Contradiction(f"`{name}`", "the same in both", f"{where} (state and history)", see)
     for place, one in (("the state", state), ("the newest entry", newest)):
@@ -307,7 +307,12 @@ def _of_checkpoints(states: list[Shown]) -> Iterator[Contradiction]:
         for name in ("values", "metadata", "created_at", "checkpoint", "parent_checkpoint"):
             if name == "values" and (may_have_results(before.value) or may_have_results(one.value)):
                 continue
-            earlier, now = (each if name == "values" else stated(each) for each in (before.get(name), one.get(name)))
+            earlier, now = before.get(name), one.get(name)
+            # Every other answer shows most checkpoints again, and equal values are the same.
+            if earlier == now:
+                continue
+            if name != "values":
+                earlier, now = stated(earlier), stated(now)
             if earlier and earlier != now:
                 yield Contradiction(
                     f"`{name}` of checkpoint {place[1]} in {one.place}",
@@ -319,13 +324,13 @@ def _of_checkpoints(states: list[Shown]) -> Iterator[Contradiction]:
         yield from _flat_ids(one.value, one.place, (one.sent, one.received))
         parent = one.get("parent_checkpoint")
         named = first.get((one.asked.get("thread_id", ""), str(checkpoint_id(one.value, "parent_"))))
-        if named is not None and (
-            _differ_where_both_state(stated(parent), stated(named.get("checkpoint")))
-            or _differ_in_namespace(parent, named.get("checkpoint"))
-        ):
+        itself = None if named is None else named.get("checkpoint")
+        if named is None or parent == itself:
+            continue
+        if _differ_where_both_state(stated(parent), stated(itself)) or _differ_in_namespace(parent, itself):
             yield Contradiction(
                 f"`parent_checkpoint` in {one.place}",
-                f"`{snippet(named.get('checkpoint'))}`, as the entry that it names describes itself",
+                f"`{snippet(itself)}`, as the entry that it names describes itself",
                 f"`{snippet(parent)}`",
                 (named.received, one.received),
             )

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from typing import Any
 
-from conformance.checks.agreement.contradictions import Contradiction, expect_none, stated
+from conformance.checks.agreement.contradictions import Contradiction, expect_none, state_differently
 from conformance.judge.check import check
 from conformance.judge.expect import Inapplicable, Unproven
 from conformance.judge.messages import Message, read_messages
@@ -30,7 +30,7 @@ def output_is_the_state(play: Play) -> None:
         (
             Contradiction(place, "those of the state", difference(values, state, "values"), (see, read.sent))
             for place, values, see in outputs
-            if stated(values) != stated(state)
+            if state_differently(values, state)
         ),
         "the values of the last run",
     )
@@ -80,7 +80,7 @@ def _earlier(play: Play) -> Iterator[Contradiction]:
         for place, values, sent in _outputs(play, submit.label):
             created = play.submission(submit.label).sent
             changed = any(created < e.sent < sent and not e.reads for e in play.exchanges)
-            if not changed and stated(values) != stated(newest.get("values")):
+            if not changed and state_differently(values, newest.get("values")):
                 due = f"those of the last checkpoint of run {submit.label}"
                 what = difference(values, newest.get("values"), "values")
                 yield Contradiction(place, due, what, (sent, play.last("final history", s.MAIN).sent))
