@@ -62,12 +62,8 @@ class Shown(NamedTuple):
     received: int
     purpose: str
     about: str
-
-    @property
-    def id(self) -> str:
-        """The id of the object, empty if it has none."""
-        found = self.value.get(f"{self.kind}_id") if isinstance(self.value, dict) else None
-        return found if isinstance(found, str) else ""
+    id: str
+    """The id of the object, empty if it has none."""
 
     def get(self, name: str) -> Any:
         """Return a field of the object, None if it has none."""
@@ -102,7 +98,7 @@ def shown(play: Play, *kinds: Kind) -> list[Shown]:
 def _all_shown(play: Play) -> list[Shown]:
     found = [one for exchange in play.exchanges for one in _in_answer(exchange)]
     found += [
-        Shown("run", m.body, f"the webhook of run {m.label}", {}, m.seq, m.seq, "webhook", m.label)
+        Shown("run", m.body, f"the webhook of run {m.label}", {}, m.seq, m.seq, "webhook", m.label, _id("run", m.body))
         for m in play.moments
         if isinstance(m, Delivery)
     ]
@@ -118,12 +114,17 @@ def _in_answer(exchange: Exchange) -> Iterator[Shown]:
     rest = (asked, exchange.sent, exchange.response.seq, exchange.request.purpose, exchange.request.about)
     body = _read(exchange.response.body)
     if not route.many:
-        yield Shown(route.kind, body, place, *rest)
+        yield Shown(route.kind, body, place, *rest, _id(route.kind, body))
     elif isinstance(body, list):
         for at, one in enumerate(body):
-            yield Shown(route.kind, one, f"entry {at} of {place}", *rest)
+            yield Shown(route.kind, one, f"entry {at} of {place}", *rest, _id(route.kind, one))
     else:
-        yield Shown(route.kind, body, f"the list in {place}", *rest)
+        yield Shown(route.kind, body, f"the list in {place}", *rest, _id(route.kind, body))
+
+
+def _id(kind: Kind, value: Any) -> str:
+    found = value.get(f"{kind}_id") if isinstance(value, dict) else None
+    return found if isinstance(found, str) else ""
 
 
 def _read(body: Any) -> Any:

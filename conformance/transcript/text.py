@@ -26,6 +26,9 @@ def _escaped(found: re.Match[str]) -> str:
 
 def one_line(text: str, length: int = 900) -> str:
     """Return `text` on one line, with control characters replaced, and cut to `length` characters."""
+    # Most texts are words and ids. A space is the only white space that is printable.
+    if len(text) <= length and text.isprintable() and " " not in text:
+        return text
     # Cut first: the text may be megabytes long. Control characters could repaint the reader's terminal.
     cut = text[: length + 1]
     # Most texts are printable as a whole, which is much quicker to find out than character by character.
@@ -36,13 +39,15 @@ def one_line(text: str, length: int = 900) -> str:
 
 def difference(first: object, second: object, path: str = "") -> str:
     """Return the path of the first difference between two JSON values, with both values. Return "" when equal."""
+    if first == second:
+        return ""
     if isinstance(first, dict) and isinstance(second, dict):
         pairs = [(f"{path}.{key}".lstrip("."), first.get(key), second.get(key)) for key in {**first, **second}]
     elif isinstance(first, list) and isinstance(second, list) and len(first) == len(second):
         pairs = [(f"{path}[{at}]", *both) for at, both in enumerate(zip(first, second, strict=True))]
     else:
         # Lists of different lengths are shown whole: after a missing item, every index would differ.
-        return "" if first == second else f"{path}: {snippet(first, 80)} and {snippet(second, 80)}"
+        return f"{path}: {snippet(first, 80)} and {snippet(second, 80)}"
     return next((found for at, one, other in pairs if (found := difference(one, other, at))), "")
 
 
