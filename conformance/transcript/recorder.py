@@ -269,41 +269,50 @@ class _Bounded(httpx.AsyncByteStream):
         self._inner = inner
         self._encoding = encoding.strip().lower()
         self._recorder = recorder
+        self._left = MAX_BODY
         self.on_error: Callable[[httpx.TransportError], None] = lambda _: None
         self.on_end: Callable[[], object] = lambda: None
 
     async def __aiter__(self) -> AsyncIterator[bytes]:
         try:
-            async for chunk in self._decoded():
+            decode = self._decoder()
+            async for raw in self._inner:
+                chunk = raw if decode is None else decode(raw)
+                # The larger of the two: compressed bytes that decode to nothing could otherwise arrive without end.
+                self._count(max(len(raw), len(chunk)))
                 yield chunk
             self.on_end()
         except httpx.TransportError as error:
             self.on_error(error)
             raise
 
-    async def _decoded(self) -> AsyncIterator[bytes]:
-        if self._encoding not in ("", "identity", "gzip", "deflate"):
+    def _decoder(self) -> Callable[[bytes], bytes] | None:
+        """Return the function that decodes a piece of the body, None for a body that is not encoded."""
+        if self._encoding in ("", "identity"):
+            return None
+        if self._encoding not in ("gzip", "deflate"):
             raise UnusableAnswer(
                 f"content-encoding {snippet(self._encoding)} although the request accepts only identity"
             )
         # Some servers and proxies compress regardless. 47: the largest window (15), plus 32 to detect gzip or zlib
         # (https://docs.python.org/3/library/zlib.html#zlib.decompressobj).
-        inflate = zlib.decompressobj(wbits=47) if self._encoding in ("gzip", "deflate") else None
-        left = MAX_BODY
-        async for raw in self._inner:
+        inflate = zlib.decompressobj(wbits=47)
+
+        def decode(raw: bytes) -> bytes:
             try:
-                chunk = inflate.decompress(raw, left + 1) if inflate else raw
+                return inflate.decompress(raw, self._left + 1)
             except zlib.error as error:
                 raise UnusableAnswer(f"broken {self._encoding} body: {error}") from error
-            # The larger of the two: compressed bytes that decode to nothing could otherwise arrive without end.
-            size = max(len(raw), len(chunk))
-            left -= size
-            self._recorder.bytes_left -= size
-            if left < 0:
-                raise UnusableAnswer(f"answer larger than {MAX_BODY // 2**20} MiB")
-            if self._recorder.bytes_left < 0:
-                raise UnusableAnswer(f"the answers of this play add up to more than {MAX_PLAY // 2**20} MiB")
-            yield chunk
+
+        return decode
+
+    def _count(self, size: int) -> None:
+        self._left -= size
+        self._recorder.bytes_left -= size
+        if self._left < 0:
+            raise UnusableAnswer(f"answer larger than {MAX_BODY // 2**20} MiB")
+        if self._recorder.bytes_left < 0:
+            raise UnusableAnswer(f"the answers of this play add up to more than {MAX_PLAY // 2**20} MiB")
 
     async def aclose(self) -> None:
         await self._inner.aclose()

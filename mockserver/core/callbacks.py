@@ -10,6 +10,7 @@ from __future__ import annotations
 import json
 import logging
 from collections.abc import Callable, Iterable
+from functools import lru_cache
 from ipaddress import ip_address
 from typing import Final, Literal
 
@@ -50,6 +51,7 @@ class Callbacks:
         return False
 
 
+@lru_cache(256)  # every step of a run calls the same host
 def is_loopback(host: str) -> bool:
     """Return whether a host is this machine by its spelling. No name is resolved."""
     # A name that resolves to the loopback today may resolve to something else when it is called.

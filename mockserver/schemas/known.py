@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Collection
+from functools import cache
 from typing import Any, Final, get_args
 
 import msgspec
@@ -18,7 +19,7 @@ def known_part(raw: Any, schema: Any, undescribed: Collection[str] = ()) -> tupl
     A field of `undescribed` is known to the type and not to the description, so an invalid value of it is removed, too.
     """
     reasons: list[str] = []
-    known = _known(raw, inspect.type_info(schema), "", reasons)
+    known = _known(raw, _type_info(schema), "", reasons)
     for name in undescribed:
         # A batch is a list of requests.
         for one in known if isinstance(known, list) else [known]:
@@ -26,6 +27,11 @@ def known_part(raw: Any, schema: Any, undescribed: Collection[str] = ()) -> tupl
                 del one[name]
                 reasons.append(f"invalid value of `{name}`, which this request does not have")
     return known, reasons
+
+
+@cache
+def _type_info(schema: Any) -> inspect.Type:
+    return inspect.type_info(schema)
 
 
 def _field(schema: Any, name: str) -> Any:
