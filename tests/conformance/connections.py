@@ -17,8 +17,8 @@ from functools import lru_cache
 from typing import NamedTuple
 
 import httpx
+from httpx import _urlparse as url_parsing
 from httpx import _urls as urls
-from httpx._urlparse import urlparse
 
 FULL = 1 << 16
 """Unread bytes of a connection down to which it reads again. It pauses at twice as many, as asyncio's streams do."""
@@ -29,7 +29,7 @@ CUT = "peer closed connection without sending complete message body ({})"
 
 _read = httpx.Response.read
 _extract_cookies = httpx.Cookies.extract_cookies
-_parsed = lru_cache(4096)(urlparse)
+_parsed = lru_cache(4096)(url_parsing.urlparse)
 
 
 def transport() -> httpx.AsyncBaseTransport:
@@ -59,7 +59,9 @@ def _spare_the_client() -> None:
 
     httpx.Response.read = read  # type: ignore[method-assign]
     httpx.Cookies.extract_cookies = extract_cookies  # type: ignore[method-assign]
+    # By both names: one parses a URL, and the other a URL with another path, which each request of the client has.
     urls.urlparse = _parsed  # type: ignore[attr-defined]
+    url_parsing.urlparse = _parsed
 
 
 class _Head(NamedTuple):

@@ -16,7 +16,7 @@ from typing import TypeVar
 
 from conformance.requirements import registry
 from mockserver.defects import defects
-from tests.conformance.killing import SCENARIOS, Played, play_right, play_wrong, processes
+from tests.conformance.killing import SCENARIOS, Played, broken_in, play_right, processes
 from tests.conformance.survivors import FREEDOMS, UNDETECTED, UNPROVED
 
 ROOT = Path(__file__).parents[2]
@@ -71,10 +71,10 @@ def compute() -> Matrix:
     with processes() as pool:
         right = [played for found in pool.map(play_right, _slices(list(SCENARIOS))) for played in found]
         pairs = [(defect, played.scenario) for played in right for defect in played.chances]
-        wrong = [played for found in pool.map(play_wrong, _slices(pairs)) for played in found]
+        wrong = [broken for found in pool.map(broken_in, _slices(pairs)) for broken in found]
     detected: dict[str, dict[str, dict[str, str]]] = {one.id: {} for one in registry.load().requirements}
-    for (defect, scenario), played in zip(pairs, wrong, strict=True):
-        for requirement, observed in played.broken.items():
+    for (defect, scenario), broken in zip(pairs, wrong, strict=True):
+        for requirement, observed in broken.items():
             detected[requirement].setdefault(defect, {})[scenario] = observed
     # Sorted, because the pages must not depend on the order of the defects in the code.
     by_name = {name: dict(sorted(found.items())) for name, found in detected.items()}

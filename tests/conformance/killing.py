@@ -140,3 +140,8 @@ def play_wrong(pairs: Iterable[tuple[str, str]]) -> list[Played]:
             return [await here.play(SCENARIOS[scenario], [named(defect)()]) for defect, scenario in pairs]
 
     return timeless.run(work())
+
+
+def broken_in(pairs: Iterable[tuple[str, str]]) -> list[dict[str, str]]:
+    """Return the observed texts of what is broken in each of these plays, which another process reads faster."""
+    return [played.broken for played in play_wrong(pairs)]
