@@ -110,24 +110,24 @@ def named(name: str) -> type[Defect]:
     """Return the defect with this present or earlier name. Raises `UnknownDefectError`."""
     known = defects()
     found = (known.get(name) or _renamed().get(name)) if isinstance(name, str) else None
+    if found is not None:
+        return found
     if not isinstance(name, str):
         raise UnknownDefectError(f"{quoted(name)} is not a defect. Give a name or a Defect. Several need a call each")
-    if found is None and "," in name:
+    if "," in name:
         raise UnknownDefectError(f"{quoted(name)} is more than one name. Write a list, or switch each on with a call")
-    if found is None and (count := name.rpartition(":"))[2].isdigit():
+    if (count := name.rpartition(":"))[2].isdigit():
         text = f"there is no defect {quoted(name)}. In a call, the number is an argument"
         raise UnknownDefectError(f"{text}: defect_on({json.dumps(count[0])}, times={count[2]})")
     by_id = {kind.id: known_name for known_name, kind in known.items()}
-    if found is None and name.upper() in by_id:
+    if name.upper() in by_id:
         raise UnknownDefectError(f"{quoted(name)} is the id of a defect. Write its name, `{by_id[name.upper()]}`")
-    if found is None:
-        # Without a cutoff there is always a nearest name, and a guess that is far off does no harm.
-        first, *others = get_close_matches(name.lower().replace("-", "_").replace(" ", "_"), known, n=4, cutoff=0)
-        raise UnknownDefectError(
-            f"there is no defect {quoted(name)}; the nearest is `{first}`, then {', '.join(others)}. "
-            f"`doubletext mock defects` lists all {len(known)}"
-        )
-    return found
+    # Without a cutoff there is always a nearest name, and a guess that is far off does no harm.
+    first, *others = get_close_matches(name.lower().replace("-", "_").replace(" ", "_"), known, n=4, cutoff=0)
+    raise UnknownDefectError(
+        f"there is no defect {quoted(name)}; the nearest is `{first}`, then {', '.join(others)}. "
+        f"`doubletext mock defects` lists all {len(known)}"
+    )
 
 
 def listing() -> str:

@@ -21,7 +21,7 @@ from mockserver.web import (
 )
 from mockserver.web.http import json_answer
 from mockserver.web.leniency import ignore
-from mockserver.web.route import Route
+from mockserver.web.route import THREAD, Route
 
 
 async def description(_: web.Request) -> web.StreamResponse:
@@ -81,7 +81,8 @@ def _resources() -> tuple[web.AbstractResource, ...]:
     router.add_route("POST", routes_system.TRUNCATE, routes_system.truncate)
     for path in routes_system.NOT_OFFERED:
         router.add_route("*", path, routes_system.not_offered)
-    return tuple(router.resources())
+    # The statuses of threads are what is read most, and aiohttp tries the paths below `/threads` in this order.
+    return tuple(sorted(router.resources(), key=lambda one: one.canonical != THREAD))
 
 
 def _checked(route: Route) -> Callable[[web.Request], Awaitable[web.StreamResponse]]:

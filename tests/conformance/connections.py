@@ -69,23 +69,30 @@ class _Head(NamedTuple):
 
     status: int
     headers: list[tuple[bytes, bytes]]
+    named: dict[bytes, bytes]
+    """The same headers by their names, both in small letters. The headers of httpx take longer than to parse a head."""
 
-    def header(self, name: bytes) -> bytes:
-        """Return the value of a header in small letters, empty if there is none."""
-        # Not with the headers of httpx: to make them and to ask them takes longer than to parse the head.
-        return b", ".join([value for key, value in self.headers if key.lower() == name]).lower()
+    @classmethod
+    def parsed(cls, status: int, lines: list[bytes]) -> _Head:
+        """Return a head with these lines of headers."""
+        headers = [(name, value.strip()) for name, _, value in (line.partition(b":") for line in lines)]
+        named: dict[bytes, bytes] = {}
+        for key, value in headers:
+            name = key.lower()
+            named[name] = b", ".join((named[name], value.lower())) if name in named else value.lower()
+        return cls(status, headers, named)
 
     @property
     def length(self) -> int | None:
         """The length of the body in bytes, None if the head does not state it."""
         if self.status in (204, 304):
             return 0
-        stated = self.header(b"content-length")
-        return None if not stated or self.chunked else int(stated)
+        stated = self.named.get(b"content-length")
+        return None if stated is None or self.chunked else int(stated)
 
     @property
     def chunked(self) -> bool:
-        return b"chunked" in self.header(b"transfer-encoding")
+        return b"chunked" in self.named.get(b"transfer-encoding", b"")
 
 
 class _Connection(asyncio.Protocol):
@@ -153,8 +160,7 @@ class _Connection(asyncio.Protocol):
             if not version.startswith(b"HTTP/1.") or not status[:3].isdigit():
                 raise httpx.RemoteProtocolError("illegal status line: " + repr(first))
             if int(status[:3]) >= 200:
-                pairs = [(name, value.strip()) for name, _, value in (line.partition(b":") for line in rest)]
-                return _Head(int(status[:3]), pairs)
+                return _Head.parsed(int(status[:3]), rest)
 
     async def some(self, most: int) -> bytes:
         """Return at most so many bytes. Return none at the end of the connection."""
@@ -249,7 +255,7 @@ class _Transport(httpx.AsyncBaseTransport):
             connection.close()
             raise
         last = request.headers.get("connection") == "close"
-        body = _Body(connection, answer, not last and answer.header(b"connection") != b"close")
+        body = _Body(connection, answer, not last and answer.named.get(b"connection") != b"close")
         response = httpx.Response(answer.status, headers=answer.headers, stream=body)
         if last:
             response.headers["connection"] = "close"
