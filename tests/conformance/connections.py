@@ -41,7 +41,7 @@ def transport() -> httpx.AsyncBaseTransport:
 def _spare_the_client() -> None:
     """Leave out steps of httpx that take a quarter of a request.
 
-    A URL is parsed once, cookies are looked for only in a response that sets one, and a body that is there as a whole
+    A URL is parsed once, cookies are extracted only from a response that sets one, and a body that is there as a whole
     and not encoded is not passed through the decoder.
     """
 

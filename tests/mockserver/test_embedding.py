@@ -48,6 +48,14 @@ async def test_an_application_of_ones_own_and_rules_of_ones_own() -> None:
         assert answer.status_code == 409
 
 
+def test_applications_share_routes_but_no_router() -> None:
+    first, second = mockserver.create_app(), mockserver.create_app()
+    first.router.add_get("/own", ROUTES[0].handler)
+    paths = [{one.canonical for one in app.router.resources()} for app in (first, second)]
+    assert paths[0] - paths[1] == {"/own"}
+    assert "/own" not in {one.canonical for one in mockserver.create_app().router.resources()}
+
+
 async def test_parallel_threads_do_not_disturb_each_others_ids_and_times() -> None:
     async def conversation(http: httpx.AsyncClient, thread: str) -> bytes:
         await http.post("/threads", json={"thread_id": thread})
