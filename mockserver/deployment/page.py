@@ -105,7 +105,7 @@ def _text(of: Any) -> str:
 
 
 def _table(*kinds: type) -> list[str]:
-    """Return the fields of classes as a table, with the texts below them in the source."""
+    """Return the public fields and properties of classes as a table, with their texts in the source."""
     rows = [f"| `{name}` | {text} |" for kind in kinds for name, text in _described(kind)]
     return ["| Name | Meaning |\n|---|---|", *rows, ""]
 
@@ -115,7 +115,17 @@ def _described(kind: type) -> Iterator[tuple[str, str]]:
     body = tree.body if isinstance(tree, ast.ClassDef) else []
     for statement, following in zip(body, [*body[1:], None], strict=True):
         if isinstance(statement, ast.AnnAssign) and isinstance(statement.target, ast.Name):
+            name = statement.target.id
             below = following.value if isinstance(following, ast.Expr) else None
             text = str(below.value) if isinstance(below, ast.Constant) else ""
+        elif isinstance(statement, ast.FunctionDef) and _is_property(statement):
+            name, text = statement.name, ast.get_docstring(statement) or ""
+        else:
+            continue
+        if not name.startswith("_"):
             # A bar would end the cell of the table.
-            yield statement.target.id, " ".join(text.split()).replace("|", "\\|")
+            yield name, " ".join(text.split()).replace("|", "\\|")
+
+
+def _is_property(method: ast.FunctionDef) -> bool:
+    return any(isinstance(one, ast.Name) and one.id.endswith("property") for one in method.decorator_list)

@@ -108,12 +108,12 @@ class JournalEntry(Struct, dict=True):
     """The ids of the runs that were in flight on the thread when the response ended."""
     late_results: tuple[str, ...] = ()
     """The ids of the tool calls whose results were sent although they were not waiting for one."""
-    sent: Mapping[str, str] = {}
+    _sent: Mapping[str, str] = {}
     """The headers of the request as they were sent."""
 
     def __repr__(self) -> str:
         # The body and the headers are too long for the message of a failed assertion.
-        hidden = ("raw", "sent")
+        hidden = ("raw", "_sent")
         shown = [f"{name}={getattr(self, name)!r}" for name in self.__struct_fields__ if name not in hidden]
         return f"{type(self).__name__}({', '.join(shown)})"
 
@@ -126,7 +126,7 @@ class JournalEntry(Struct, dict=True):
     @cached_property
     def headers(self) -> dict[str, str]:
         """The headers of the request, with their names in lower case."""
-        return {name.lower(): value for name, value in self.sent.items()}
+        return {name.lower(): value for name, value in self._sent.items()}
 
     @cached_property
     def body(self) -> Any:
@@ -334,7 +334,7 @@ class Journal:
             busy=thread is not None and bool(thread.in_flight),
             asks=() if thread is None else _asked(thread),
             in_flight=() if thread is None else tuple(thread.in_flight),
-            sent=request.headers,
+            _sent=request.headers,
         )
         if thread is not None and b"tool_call_id" in raw:
             waiting_calls = _waiting_calls(thread)
