@@ -23,7 +23,7 @@ from benchmarks.tables import Table
 from tests.reference.process import ServerError
 
 PAGE: Final = Path(__file__).parents[1] / "docs" / "reference" / "benchmarks.md"
-PARTS: Final = ("cold_start", "suite", "beside", "share", "growth", "crowd", "scale", "checker", "explore")
+PARTS: Final = ("cold_start", "suite", "project", "beside", "share", "growth", "crowd", "scale", "checker", "explore")
 HEAD: Final = """# Benchmarks
 
 Measured on {date} by `python -m benchmarks`, on {machine}.
