@@ -9,7 +9,6 @@ from __future__ import annotations
 import asyncio
 import gc
 from collections.abc import Awaitable, Callable, Iterable
-from functools import cache
 from typing import TYPE_CHECKING, Any, Final, TypeVar
 
 import msgspec
@@ -356,17 +355,8 @@ def add_to(app: web.Application) -> None:
     app[_SWITCHES] = {}
     app[SERVERS] = []
     app[FAULTS] = Faults(app[INTERCEPTORS], app[ENGINE].clock, app[ENGINE].seed)
-    for resource in _resources():
-        app.router.register_resource(resource)
-
-
-@cache
-def _resources() -> tuple[web.AbstractResource, ...]:
-    """Return the resources of the router, which all applications share like those of `mockserver.web.routes`."""
-    router = web.UrlDispatcher()
     for command in COMMANDS:
-        router.add_route(command.method, command.path, guarded(_refusing(command.handler)))
-    return tuple(router.resources())
+        app.router.add_route(command.method, command.path, guarded(_refusing(command.handler)))
 
 
 async def reset(app: web.Application, **settings: Any) -> None:

@@ -3,8 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Awaitable, Callable
-from functools import cache
-from typing import Final
+from typing import Any, Final
 
 from aiohttp import web
 
@@ -56,33 +55,23 @@ ROUTES: Final[tuple[Route, ...]] = (
 
 def add_to(app: web.Application) -> None:
     """Add every route of the table to an application."""
-    for resource in _resources():
-        app.router.register_resource(resource)
-
-
-@cache
-def _resources() -> tuple[web.AbstractResource, ...]:
-    """Return the resources of the router, which all applications share.
-
-    A resource only matches paths, and knows no application. To make them takes a third of the time of an application.
-    """
-    router = web.UrlDispatcher()
-    resources: dict[str, web.Resource] = {}
-    for route in ROUTES:
+    # Not shared between applications, although they take most of the time of one: each may be mounted under a prefix,
+    # which aiohttp writes into its resources.
+    resources: dict[str, Any] = {}
+    # The statuses of threads are what is read most, and aiohttp tries the paths below `/threads` in this order.
+    for route in sorted(ROUTES, key=lambda one: one.path != THREAD):
         resource = resources.get(route.path)
         if resource is None:
             # One resource per path, so that a wrong method is answered with a 405 that lists the allowed ones.
-            resource = resources[route.path] = router.add_resource(route.path)
+            resource = resources[route.path] = app.router.add_resource(route.path)
         resource.add_route(route.method, _checked(route))
         # A HEAD of a stream would have to wait for its end.
         if route.method == "GET" and not route.streams:
             resource.add_route("HEAD", _checked(route))
 
-    router.add_route("POST", routes_system.TRUNCATE, routes_system.truncate)
+    app.router.add_route("POST", routes_system.TRUNCATE, routes_system.truncate)
     for path in routes_system.NOT_OFFERED:
-        router.add_route("*", path, routes_system.not_offered)
-    # The statuses of threads are what is read most, and aiohttp tries the paths below `/threads` in this order.
-    return tuple(sorted(router.resources(), key=lambda one: one.canonical != THREAD))
+        app.router.add_route("*", path, routes_system.not_offered)
 
 
 def _checked(route: Route) -> Callable[[web.Request], Awaitable[web.StreamResponse]]:

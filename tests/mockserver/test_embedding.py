@@ -5,6 +5,8 @@ from typing import Any
 
 import httpx
 import pytest
+from aiohttp import web
+from aiohttp.test_utils import TestServer
 
 import mockserver
 from mockserver.core.clock import UndelayedClock
@@ -48,12 +50,15 @@ async def test_an_application_of_ones_own_and_rules_of_ones_own() -> None:
         assert answer.status_code == 409
 
 
-def test_applications_share_routes_but_no_router() -> None:
-    first, second = mockserver.create_app(), mockserver.create_app()
-    first.router.add_get("/own", ROUTES[0].handler)
-    paths = [{one.canonical for one in app.router.resources()} for app in (first, second)]
-    assert paths[0] - paths[1] == {"/own"}
-    assert "/own" not in {one.canonical for one in mockserver.create_app().router.resources()}
+async def test_applications_are_mounted_under_a_prefix_one_after_the_other() -> None:
+    for prefix in ("/first", "/second"):
+        outer = web.Application()
+        outer.add_subapp(prefix, mockserver.create_app())
+        async with TestServer(outer) as server, httpx.AsyncClient(base_url=str(server.make_url(prefix))) as http:
+            assert (await http.get("/ok")).status_code == 200
+            thread = (await http.post("/threads", json={})).json()["thread_id"]
+            assert (await http.get(f"/threads/{thread}")).json()["status"] == "idle"
+            assert (await http.get("/_mock/journal")).status_code == 200
 
 
 async def test_parallel_threads_do_not_disturb_each_others_ids_and_times() -> None:
