@@ -84,9 +84,9 @@ def start(command: Sequence[str], *, cwd: Path, env: Mapping[str, str], stdout: 
     assert command[0] == sys.executable
     assert command[1].startswith("-m")
     # With coverage, each process measures itself from its start on.
-    if "COVERAGE_PROCESS_CONFIG" in os.environ:
+    differs = {name: env.get(name) for name in READ_AT_START} != READ_AT_START
+    if differs or "COVERAGE_PROCESS_CONFIG" in os.environ:
         return start_fresh(command, cwd=cwd, env=env, stdout=stdout, stderr=stderr)
-    assert {name: env.get(name) for name in READ_AT_START} == READ_AT_START
     module = command[2:] if command[1] == "-m" else [command[1][2:], *command[2:]]
     return Fork(module, cwd, env, *(each if isinstance(each, int) else each.fileno() for each in (stdout, stderr)))
 

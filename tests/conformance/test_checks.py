@@ -14,6 +14,7 @@ from conformance.judge.check import MODULES, Check, all_checks, check
 from conformance.judge.judging import judge
 from conformance.judge.play import Play
 from conformance.judge.profiles import NOTHING_DECLARED
+from conformance.report.failure import explain
 from conformance.requirements import registry
 from conformance.requirements.areas import MARKERS
 from conformance.scenarios.catalogue import catalogue
@@ -153,6 +154,18 @@ def test_streams_that_are_still_open_are_not_compared(plays: Mapping[str, Transc
 
     play = Play(edited(plays["none/during-tools/stream/reconnected"], still_open))
     assert judge(BOOK.get("STR-23"), play, NOTHING_DECLARED).word == "INCONCLUSIVE"
+
+
+def test_a_run_that_never_ends_is_reported_although_its_client_never_left(plays: Mapping[str, Transcript]) -> None:
+    def never_left(raw: Json) -> None:
+        raw["moments"] = [m for m in raw["moments"] if m["kind"] != "left"]
+        for _, response in requests(raw, "final runs"):
+            response["body"] = [{**one, "status": "running"} for one in response["body"]]
+
+    play = Play(edited(plays["none/during-answer/stream/stalled"], run_status("A", "running"), never_left))
+    verdict = judge(BOOK.get("STR-21"), play, NOTHING_DECLARED)
+    assert (verdict.word, verdict.observed) == ("WARN", "it never ended")
+    assert "seen" in explain(BOOK.get("STR-21"), play, verdict, "nowhere")
 
 
 def test_a_plain_run_that_was_executed_twice_is_called_so(plays: Mapping[str, Transcript]) -> None:

@@ -143,6 +143,7 @@ def expect_sound_verdicts(transcript: Transcript) -> None:
         assert "\n" not in verdict.reason, name
         # Reasons are shown in a terminal and in tables, so a value of any size must be cut.
         assert len(verdict.reason) < 2_000, name
+        assert all(seq < len(play.moments) for seq in verdict.see), name
         if verdict.word != "PASS":
             assert len(explain(registry.load().get(name), play, verdict, "nowhere")) < 50_000, name
 
