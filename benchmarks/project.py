@@ -45,14 +45,14 @@ async def measure() -> list[Table]:
                 Goal(
                     "times as long as so many empty tests",
                     quick / empty,
-                    10,
+                    15,
                     at_most=True,
                     ratio="the quick tests / as many empty tests",
                 ),
                 Goal(
                     "times as long as the quick tests for the kill matrix",
                     matrix / quick,
-                    1,
+                    120 / 180,
                     at_most=True,
                     ratio="the kill matrix / the quick tests",
                 ),
