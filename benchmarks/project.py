@@ -42,10 +42,11 @@ async def measure() -> list[Table]:
             [
                 Goal("s for the quick tests", quick, 180, at_most=True),
                 Goal("s for the kill matrix", matrix, 120, at_most=True),
+                # Both ratios are those of the goals in seconds, where so many empty tests take twelve.
                 Goal(
                     "times as long as so many empty tests",
                     quick / empty,
-                    15,
+                    180 / 12,
                     at_most=True,
                     ratio="the quick tests / as many empty tests",
                 ),

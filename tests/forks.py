@@ -5,9 +5,9 @@ pytest, the suite and the mock. Here the fork server of `multiprocessing` import
 of it, with the arguments, environment, folder and streams that it would have been started with. The server has no
 threads and no event loop, so it is safe to fork.
 
-A copy differs from a process that was started in three points. Everything in `tests.preloaded` is imported, pytest has
-not rewritten the assertions of these modules, and modules are not torn down at the end. A test that is about one of
-these starts a process with `subprocess`.
+A copy differs from a process that was started in four points. Everything in `tests.preloaded` is imported, pytest has
+not rewritten the assertions of these modules, modules are not torn down at the end, and a Ctrl-C that nothing handles
+gives the exit code 1 and not the signal. A test that is about one of these starts a process with `start_fresh`.
 """
 
 from __future__ import annotations
@@ -31,6 +31,7 @@ CONTEXT: Final = get_context("forkserver")
 CONTEXT.set_forkserver_preload(["tests.preloaded"])
 
 Stream = int | IO[Any]
+"""An open file, or its descriptor."""
 
 READ_AT_START: Final = {
     name: os.environ.get(name)

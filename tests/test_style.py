@@ -18,7 +18,7 @@ BUDGETS: Final[Mapping[str, tuple[int, ...]]] = {
     "mockserver": (6, 0, 0, 42, 5, 0, 0),
     "doubletext": (1, 0, 0, 1, 0, 0, 0),
     "tests": (74, 5, 44, 78, 0, 134, 18),
-    "benchmarks": (1, 0, 8, 1, 0, 0, 26),
+    "benchmarks": (1, 0, 8, 1, 0, 0, 25),
     "docs": (3, 0, 0, 5, 0, 0, 0),
 }
 """How often a package may break each rule. A number never grows: `python -m tests.style --budgets` prints the table.

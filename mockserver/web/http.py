@@ -25,6 +25,7 @@ from mockserver.core.records import Run
 from mockserver.engine.engine import Engine, ThreadBusyError
 from mockserver.engine.expiry import Expiry
 from mockserver.views import records
+from mockserver.web.interceptors import CONTROL
 from mockserver.web.leniency import MeaninglessError, accepted, ignore
 from mockserver.words import similar_path
 
@@ -131,7 +132,7 @@ def _no_path(request: web.Request) -> str:
     # `{}` and not the name of the id, which no request has in its path.
     known = list(dict.fromkeys(_IN_BRACES.sub("{id}", one.canonical) for one in request.app.router.resources()))
     path = _UUID.sub("{id}", request.path.rstrip("/"))
-    control = request.path.startswith(CONTROL_PREFIX)
+    control = request.path.startswith(CONTROL)
     above, _, last = path.rpartition("/")
     # A base URL may have a prefix, and a path may lack its middle.
     behind = [one for one in known if len(one) > 1 and path.endswith(one)]
@@ -143,7 +144,6 @@ def _no_path(request: web.Request) -> str:
     return f"the mock has no {request.path}{suggestion} {'GET /_mock' if control else 'GET /docs'} lists its paths"
 
 
-CONTROL_PREFIX: Final = "/_mock"
 _UUID: Final = re.compile(r"(?<=/)[0-9a-fA-F]{8}(?:-?[0-9a-fA-F]{4}){3}-?[0-9a-fA-F]{12}(?=/|$)")
 _IN_BRACES: Final = re.compile(r"\{[^}]*\}")
 
@@ -152,11 +152,11 @@ def _detail(request: web.Request, error: web.HTTPException) -> str:
     """Return the text of an error of the router. The API has those of the official server, the control API more."""
     if error.status == 404:
         return f"Not Found: {_no_path(request)}"
-    if error.status == 405 and request.path.startswith(CONTROL_PREFIX):
+    if error.status == 405 and request.path.startswith(CONTROL):
         allowed = ", ".join(one for one in error.headers["Allow"].split(",") if one not in ("HEAD", "OPTIONS"))
         above = request.path.rpartition("/")[0]
         routes = [one for one in request.app.router.routes() if one.resource and one.resource.canonical == above]
-        instead = request.method in {one.method for one in routes} and above != CONTROL_PREFIX
+        instead = request.method in {one.method for one in routes} and above != CONTROL
         more = f", or {request.method} to {above}" if instead else ""
         return f"{request.path} does not take {request.method}. Send {allowed}{more}"
     return error.reason
