@@ -7,7 +7,6 @@ handlers as descriptions.
 from __future__ import annotations
 
 import asyncio
-import gc
 from collections.abc import Awaitable, Callable, Iterable
 from typing import TYPE_CHECKING, Any, Final, TypeVar
 
@@ -290,9 +289,6 @@ async def reset_all(request: web.Request) -> web.StreamResponse:
     break_again(app, defects, faults)
     if params.strict is not None:
         app[JOURNAL].strict = params.strict
-    # Threads and runs refer to each other, so only the garbage collector frees them, and it rarely runs here (see
-    # `__main__`). Without this, a long test session with many resets would grow.
-    gc.collect()
     return json_answer({"reset": True})
 
 

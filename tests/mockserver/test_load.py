@@ -14,6 +14,7 @@ import pytest
 
 from mockserver.app import create_app, listening
 from mockserver.control.routes import CONTROLLER
+from mockserver.core.checkpoints import History
 from mockserver.core.clock import UndelayedClock
 from mockserver.core.policy import policy_of
 from mockserver.core.strategies import STRATEGIES
@@ -153,17 +154,9 @@ async def test_a_deleted_thread_leaves_nothing_behind_although_its_streams_can_b
 
 async def test_deleted_threads_are_freed_without_the_garbage_collector() -> None:
     async with deployment() as (engine, client):
-        body = {"assistant_id": "agent", "input": asking("sf"), "config": QUICK}
-        ended, busy = [(await post(client, "/threads", {}))["thread_id"] for _ in range(2)]
-        async with client.post(f"/threads/{ended}/runs/wait", json=body) as answer:
-            await answer.text()
-        await post(client, "/_mock/holds", {"point": "agent:1/enter"})
-        await post(client, f"/threads/{busy}/runs", body)
-        await post(client, "/_mock/wait", {"point": "agent:1/enter"})
+        ended, busy, kept = await _one_that_ended_and_one_that_is_held(engine, client)
         freed = asyncio.Event()
-        counted = [weakref.ref(engine.threads.by_id[thread].history) for thread in (ended, busy)]
         watched = weakref.finalize(engine.threads.by_id[busy].history, freed.set)
-        gc.collect()
         gc.disable()
         try:
             for thread in (ended, busy):
@@ -171,10 +164,36 @@ async def test_deleted_threads_are_freed_without_the_garbage_collector() -> None
                     assert answer.status == 204
             # The run that was held settles after the answer.
             await asyncio.wait_for(freed.wait(), DEADLINE)
-            assert [ref() for ref in counted] == [None, None]
+            assert [ref() for ref in kept] == [None, None]
         finally:
             gc.enable()
             watched.detach()
+
+
+async def test_a_reset_frees_all_threads_without_the_garbage_collector() -> None:
+    async with deployment() as (engine, client):
+        _, _, kept = await _one_that_ended_and_one_that_is_held(engine, client)
+        gc.disable()
+        try:
+            await post(client, "/_mock/reset", {})
+            assert [ref() for ref in kept] == [None, None]
+        finally:
+            gc.enable()
+
+
+async def _one_that_ended_and_one_that_is_held(
+    engine: Engine, client: aiohttp.ClientSession
+) -> tuple[str, str, list[weakref.ref[History]]]:
+    """Make two threads, and return their ids and references to their histories."""
+    body = {"assistant_id": "agent", "input": asking("sf"), "config": QUICK}
+    ended, busy = [(await post(client, "/threads", {}))["thread_id"] for _ in range(2)]
+    async with client.post(f"/threads/{ended}/runs/wait", json=body) as answer:
+        await answer.text()
+    await post(client, "/_mock/holds", {"point": "agent:1/enter"})
+    await post(client, f"/threads/{busy}/runs", body)
+    await post(client, "/_mock/wait", {"point": "agent:1/enter"})
+    gc.collect()
+    return ended, busy, [weakref.ref(engine.threads.by_id[thread].history) for thread in (ended, busy)]
 
 
 async def test_a_deleted_run_and_a_rolled_back_one_leave_no_stream_behind() -> None:
