@@ -1,6 +1,13 @@
-"""The kill matrix: every requirement detects a defect, every defect is detected, and the pages are current."""
+"""The kill matrix: every requirement detects a defect, every defect is detected, and the pages are current.
+
+The plays are those that show every kill, and some more, as `tests.conformance.proving` describes. The numbers of
+scenarios on the page need the whole matrix, which `tox -e whole-kill-matrix` plays.
+"""
 
 from __future__ import annotations
+
+import re
+import tomllib
 
 import pytest
 
@@ -16,7 +23,7 @@ BOOK = registry.load()
 
 @pytest.fixture(scope="module")
 def matrix() -> Matrix:
-    return kill_matrix.compute()
+    return kill_matrix.compute(whole=False)
 
 
 def test_the_correct_mock_breaks_nothing(matrix: Matrix) -> None:
@@ -54,8 +61,14 @@ def test_no_requirement_detects_half_of_the_defects(matrix: Matrix) -> None:
 
 
 def test_the_pages_are_current(matrix: Matrix) -> None:
+    # Also for a kill that is new in these plays, or lost.
     hint = "run: python -m tests.conformance.kill_matrix"
     assert kill_matrix.FAULTS.read_text() == kill_matrix.faults(matrix), hint
-    assert kill_matrix.TIERS.read_text() == kill_matrix.tiers(matrix), hint
-    page = kill_matrix.PAGE.read_text()
-    assert page == kill_matrix.page(matrix), hint
+    tiers = tomllib.loads(kill_matrix.TIERS.read_text())
+    assert tiers["detected"] == kill_matrix.totals(matrix, tiers["scenarios"]), hint
+    assert _without_numbers(kill_matrix.PAGE.read_text()) == _without_numbers(kill_matrix.page(matrix)), hint
+
+
+def _without_numbers(page: str) -> str:
+    """Return a page without the numbers of scenarios in which each defect was detected."""
+    return re.sub(r"(?<=`) \d+(?=[,\s])", "", page)

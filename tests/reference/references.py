@@ -28,7 +28,7 @@ from tests.reference.vendors import JOBS, VENDORS, vendor_server
 
 CHECKOUT = Path(__file__).parents[2]
 
-SHARING_ALONE = 4
+SHARING_ALONE = 8
 """Servers that share the scenarios where one server must play one scenario at a time."""
 
 SHARING = 2
