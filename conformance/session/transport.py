@@ -7,9 +7,10 @@ from __future__ import annotations
 
 import io
 import os
+import socket
 import ssl
 from collections.abc import AsyncIterator, Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from types import SimpleNamespace
 from typing import Final
 
@@ -35,6 +36,12 @@ READ_AHEAD: Final = 1024
 
 A client that reads slowly has to slow the server down. With aiohttp's own 64 KiB it seldom does: the JavaScript server,
 which drops events of a slow client, then dropped none.
+"""
+
+RECEIVED: Final = 64 * 1024
+"""Bytes of a stream that the system receives ahead of the suite, of which Linux makes twice as many.
+
+By itself Linux receives up to 32 MiB and so, now and then, all of a stream whose client reads nothing.
 """
 
 ADDED_BY_AIOHTTP: Final = ("Accept", "Accept-Encoding", "User-Agent", "Content-Type")
@@ -64,6 +71,7 @@ class Transport(httpx.AsyncBaseTransport):
         limit = request.extensions.get("timeout", {}).get("connect")
         # The client has turned the credentials of its URL into a header, and aiohttp would do so again.
         url = request.url.copy_with(userinfo=b"") if request.url.userinfo else request.url
+        streams = request.headers.get("accept") == "text/event-stream"
         with _as_httpx():
             answer = await self._session(kept=request.method in REPEATABLE).request(
                 request.method,
@@ -76,8 +84,10 @@ class Transport(httpx.AsyncBaseTransport):
                 proxy=self._proxy,
                 trace_request_ctx=[],
                 timeout=aiohttp.ClientTimeout(total=None, sock_connect=limit),
-                read_bufsize=READ_AHEAD if request.headers.get("accept") == "text/event-stream" else None,
+                read_bufsize=READ_AHEAD if streams else None,
             )
+        if streams:
+            _receive_little(answer)
         return httpx.Response(answer.status, headers=answer.raw_headers, stream=_Body(answer))
 
     def _session(self, *, kept: bool) -> aiohttp.ClientSession:
@@ -120,6 +130,15 @@ class _Body(httpx.AsyncByteStream):
     async def aclose(self) -> None:
         # It gives the connection back where the body was read to its end, and closes it otherwise.
         self._answer.release() if self._answer.content.at_eof() else self._answer.close()
+
+
+def _receive_little(answer: aiohttp.ClientResponse) -> None:
+    """Limit what the system receives of an answer ahead of its reader."""
+    # An answer that has arrived whole has no connection any more, and one that broke off has no socket.
+    if answer.connection is not None and answer.connection.transport is not None:
+        connected = answer.connection.transport.get_extra_info("socket")
+        with suppress(OSError):
+            connected.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, RECEIVED)
 
 
 def _url(proxy: httpx.Proxy) -> URL:
