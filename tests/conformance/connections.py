@@ -1,4 +1,4 @@
-"""A transport of httpx with just the HTTP that the mock speaks, for the 650 000 requests of the kill matrix.
+"""A transport of httpx with just the HTTP that the mock speaks, for the many requests of the kill matrix.
 
 By default httpx goes through httpcore, anyio and h11, which take half of a request's time. This transport speaks
 HTTP/1.1 over plain TCP: bodies with a length, in chunks, or up to the end of the connection. It has no time limits,
