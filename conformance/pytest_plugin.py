@@ -4,7 +4,7 @@
 selects the suite. The hooks of a run, in order:
 
 1. `pytest_configure` declares the markers. `pytest_sessionstart` checks the options, and from there on SIGTERM ends the
-   run with a report.
+   run with a report. `pytest_collection` starts the process that plays, where there is one.
 2. `pytest_generate_tests` makes the tests, and `pytest_collection_modifyitems` deselects by level and tier.
 3. `pytest_collection_finish` starts to play the selected scenarios in the background. `session/order.py` orders the
    tests by the ends of their plays.
@@ -22,7 +22,9 @@ from __future__ import annotations
 import gc
 import os
 import signal
+import subprocess
 import threading
+from contextlib import suppress
 from functools import cache, partial
 from pathlib import Path
 from types import SimpleNamespace
@@ -71,11 +73,19 @@ GARBAGE = (50_000, 20, 100)
 
 COLLECTING: pytest.StashKey[bool] = pytest.StashKey()
 """True if the garbage collector was stopped for the collection."""
+SELECTED: pytest.StashKey[bool] = pytest.StashKey()
+"""True if an argument names tests of the suite. The front door sets it."""
+LAUNCHED: pytest.StashKey[subprocess.Popen[bytes]] = pytest.StashKey()
+"""The process that plays, which is started before there is a session."""
 OPTIONS: pytest.StashKey[Options] = pytest.StashKey()
 SESSION: pytest.StashKey[Session] = pytest.StashKey()
 RECORD: pytest.StashKey[dict[str, Any]] = pytest.StashKey()
 FOUND: pytest.StashKey[list[dict[str, Any]]] = pytest.StashKey()
 LEFT_OUT: pytest.StashKey[bool] = pytest.StashKey()
+CASES: pytest.StashKey[dict[str, list[Case]]] = pytest.StashKey()
+"""The cases of each file of the suite, by the id of its node."""
+EXCLUDED: pytest.StashKey[int] = pytest.StashKey()
+"""The number of cases that `-k` left out before their tests were made."""
 
 
 def pytest_configure(config: pytest.Config) -> None:
@@ -217,7 +227,7 @@ def _session(config: pytest.Config) -> Session:
     if SESSION not in config.stash:
         from conformance.session.session import Session
 
-        config.stash[SESSION] = suite = Session(_options(config))
+        config.stash[SESSION] = suite = Session(_options(config), config.stash.get(LAUNCHED, None))
         for marker in suite.family_markers:
             if marker not in MARKERS.values():
                 _declare(config, marker, "scenarios whose id starts with this word")
@@ -226,7 +236,11 @@ def _session(config: pytest.Config) -> Session:
 
 @pytest.hookimpl(wrapper=True)
 def pytest_collection(session: pytest.Session) -> Generator[None, object, object]:
-    """Let the garbage collector ignore the tests of the suite once they are collected, and work less often."""
+    """Start what will play, and let the garbage collector work less often once the tests are collected.
+
+    It ignores the tests of the suite.
+    """
+    _launch(session.config)
     try:
         return (yield)
     finally:
@@ -235,6 +249,18 @@ def pytest_collection(session: pytest.Session) -> Generator[None, object, object
             session.config.add_cleanup(partial(gc.set_threshold, *gc.get_threshold()))
             gc.set_threshold(*GARBAGE)
             gc.enable()
+
+
+def _launch(config: pytest.Config) -> None:
+    """Start the process that plays, if there will be one. It imports what it needs while the tests are collected."""
+    # A run that resumes another may have nothing to play.
+    if config.option.collectonly or config.option.conformance_resume or config.getoption("dist", "no") != "no":
+        return
+    from conformance.session import processes
+
+    if config.stash[SELECTED] and processes.apart(_options(config)):
+        with suppress(OSError):  # the next attempt raises it, where a play needs the process
+            config.stash[LAUNCHED] = processes.started(processes.PLAYS)
 
 
 def _collect_without_garbage_collector(config: pytest.Config) -> None:
@@ -267,11 +293,32 @@ def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
     if "conformance_case" not in metafunc.fixturenames:
         return
     _collect_without_garbage_collector(metafunc.config)
-    cases = _session(metafunc.config).cases(metafunc.module.FAMILIES)
+    file = metafunc.definition.getparent(pytest.Module)
+    assert file is not None
     metafunc.parametrize(
         "conformance_case",
-        [pytest.param(case, id=case.id, marks=_marks("conformance", *case.markers)) for case in cases],
+        [
+            pytest.param(case, id=case.id, marks=_marks("conformance", *case.markers))
+            for case in cases_of(metafunc.config, file)
+        ],
     )
+
+
+def cases_of(config: pytest.Config, file: pytest.Module) -> list[Case]:
+    """Return the cases of a file of the suite, without those that `-k` leaves out for certain."""
+    found = config.stash.setdefault(CASES, {})
+    if file.nodeid not in found:
+        cases = _session(config).cases(file.obj.FAMILIES)
+        # A test that is named must be there, also where `-k` leaves it out.
+        if config.option.keyword and not any("::" in argument for argument in config.args):
+            from conformance.session.keywords import Keywords
+
+            keywords = Keywords(config.option.keyword, [node.name for node in file.listchain()])
+            kept = [case for case in cases if not keywords.exclude(case.id)]
+            config.stash[EXCLUDED] = config.stash.get(EXCLUDED, 0) + len(cases) - len(kept)
+            cases = kept
+        found[file.nodeid] = cases
+    return found[file.nodeid]
 
 
 @cache  # there are some forty combinations, and more than ten thousand tests
@@ -353,9 +400,12 @@ def _cases(items: Sequence[pytest.Item]) -> list[Case]:
 
 
 def pytest_report_collectionfinish(config: pytest.Config) -> list[str]:
-    """Return what a run that resumes another has to play, and that deployments are examined before any verdict."""
+    """Return how many cases `-k` left out, and what happens before the first verdict."""
+    lines = [f"left out by -k: {excluded} cases"] if (excluded := config.stash.get(EXCLUDED, 0)) else []
     # With xdist each worker finds out for itself, when it is given a test.
-    return config.stash[SESSION].beginning() if SESSION in config.stash and not config.option.collectonly else []
+    if SESSION in config.stash and not config.option.collectonly:
+        lines += config.stash[SESSION].beginning()
+    return lines
 
 
 @pytest.hookimpl(wrapper=True)
@@ -450,6 +500,11 @@ def pytest_sessionfinish(session: pytest.Session, exitstatus: int) -> None:
     config = session.config
     if SESSION in config.stash:
         config.stash[SESSION].close()
+    launched = config.stash.get(LAUNCHED, None)
+    if launched is not None and launched.poll() is None:
+        from conformance.session import processes
+
+        processes.abandon(launched)
     incomplete = _incomplete(session, exitstatus)
     if incomplete is not None:
         config.stash[INCOMPLETE] = incomplete

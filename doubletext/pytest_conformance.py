@@ -130,6 +130,7 @@ def load(config: pytest.Config, used: str) -> None:
     from conformance import pytest_plugin
 
     if not config.pluginmanager.is_registered(pytest_plugin):
+        config.stash[pytest_plugin.SELECTED] = _selects_suite(config)
         config.pluginmanager.register(pytest_plugin, "doubletext-suite")
 
 

@@ -5,9 +5,10 @@ pytest, the suite and the mock. Here the fork server of `multiprocessing` import
 of it, with the arguments, environment, folder and streams that it would have been started with. The server has no
 threads and no event loop, so it is safe to fork.
 
-A copy differs from a process that was started in four points. Everything in `tests.preloaded` is imported, pytest has
+A copy differs from a process that was started in five points. Everything in `tests.preloaded` is imported, pytest has
 not rewritten the assertions of these modules, modules are not torn down at the end, and a Ctrl-C that nothing handles
-gives the exit code 1 and not the signal. A test that is about one of these starts a process with `start_fresh`.
+gives the exit code 1 and not the signal. A copy counts one core, so that a run of the suite plays in its own process. A
+test that is about one of these starts a process with `start_fresh`.
 """
 
 from __future__ import annotations
@@ -38,6 +39,10 @@ READ_AT_START: Final = {
     for name in ("PYTHONHASHSEED", "PYTHONOPTIMIZE", "PYTHONUNBUFFERED", "PYTHONUTF8", "PYTHONWARNINGS")
 }
 """Variables that Python reads when it starts, so that a fork ignores them."""
+
+
+COUNTING_CORES: Final = {"DOUBLETEXT_TESTS_COUNT_CORES": "1"}
+"""The environment of a process that counts all cores, for a test of what depends on them."""
 
 
 class Fork:
@@ -162,6 +167,9 @@ def _become(command: tuple[str, ...], folder: str, env: dict[str, str], stdout: 
         del sys.modules[name]
     # pytest would warn that it cannot rewrite the assertions of modules that are imported.
     AssertionRewritingHook._warn_already_imported = lambda *_: None  # type: ignore[method-assign]
+    # The others are busy with other tests, and a process that plays would import everything.
+    if hasattr(os, "sched_getaffinity") and not COUNTING_CORES.items() <= env.items():
+        os.sched_getaffinity = lambda _: {0}
     sys.argv = list(command)
     try:
         runpy.run_module(command[0], run_name="__main__", alter_sys=True)

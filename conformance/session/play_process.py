@@ -1,19 +1,18 @@
-"""The plays of many scenarios on the embedded mock, in a process of their own.
+"""The plays on the embedded mock, in a process of their own.
 
 Theory of operation. In one process, playing and judging take turns, because one thread of Python runs at a time, and
-each takes about half of a run. So a run of many scenarios on the embedded mock has three processes: pytest, which
-judges, this one, which plays, and the mock (`mock_process.py`).
+each takes about half of a run. So a run on the embedded mock has two processes: pytest, which judges, and this one,
+which plays. With many scenarios the mock is a third (`mock_process.py`), and otherwise it is a part of this one.
 
-The messages are lines of JSON. The suite sends `Start`, and `Begin` for scenarios. The process answers `Started` or
+The process is started before pytest collects the tests, and imports what it needs meanwhile. Both take a second. The
+messages are lines of JSON. The suite sends `Start`, and `Begin` for scenarios. The process answers `Started` or
 `Failed`, then `Examined`, and `Over` for each play. It holds a `PlayPool`, so scenarios are played as in any other run.
-
-The process never outlives the suite, for the same reasons as the mock: its standard input is a pipe that only the suite
-holds. Ctrl+C reaches the suite alone.
 """
 
 from __future__ import annotations
 
-import json
+import gc
+import subprocess
 import sys
 import threading
 import traceback
@@ -29,8 +28,8 @@ from conformance.driver.deadlines import Deadlines
 from conformance.judge.profiles import Workers
 from conformance.scenarios.catalogue import catalogue
 from conformance.scenarios.scenario import Scenario
-from conformance.session.mock_process import forward, started
-from conformance.session.players import NotJudgeable, Players, PlayPool
+from conformance.session.players import NotJudgeable, Players, PlayPool, import_all
+from conformance.session.processes import PLAYS, forward, started
 from conformance.session.target import Target
 from conformance.transcript.transcript import SuiteInfo, TargetInfo, Transcript
 
@@ -41,6 +40,8 @@ class Start(msgspec.Struct, frozen=True, tag=True):
     suite: SuiteInfo
     jobs: int | None
     witness_host: str | None
+    many: bool
+    """True if the mock gets a process of its own."""
 
 
 class Begin(msgspec.Struct, frozen=True, tag=True):
@@ -98,17 +99,13 @@ Answer = Started | Failed | Examined | Over
 _encode = msgspec.json.Encoder().encode
 _answer: Final = msgspec.json.Decoder(Answer)
 
-PROGRAM: Final = """\
-import json, sys
-sys.path[:] = json.loads(sys.argv.pop(1))
-from conformance.session.play_process import serve
-serve()
-"""
-"""The program of the process. It gets the path of this one, which pytest may have changed."""
-
 
 class PlayProcess(Players):
-    """A player of scenarios against one mock, in a process of its own. The arguments are those of `PlayPool`."""
+    """A player of scenarios against one mock, in a process of its own.
+
+    The arguments are those of `PlayPool`, and `launched`, the process if it is there already. With `many` the mock has
+    a process of its own, too.
+    """
 
     def __init__(
         self,
@@ -117,9 +114,12 @@ class PlayProcess(Players):
         jobs: int | None,
         witness_host: str | None,
         keep: Callable[[Target, Transcript | None], None],
+        many: bool = True,
+        launched: subprocess.Popen[bytes] | None = None,
     ) -> None:
         super().__init__()
-        self._start = Start(suite, jobs, witness_host)
+        self._start = Start(suite, jobs, witness_host, many)
+        self._launched = launched
         self._keep = keep
         self._url: Future[str] = Future()
         self._target: Target | None = None
@@ -128,8 +128,8 @@ class PlayProcess(Players):
         """The reason why no play will come any more, once the process has ended by itself."""
 
     def start(self) -> None:
-        """Start the process. Raise OSError if it does not start."""
-        self._process = started(PROGRAM, json.dumps(sys.path))
+        """Start the mock and what plays on it. Raise OSError if there is no process and it does not start."""
+        self._process = self._launched or started(PLAYS)
         self._threads = [
             threading.Thread(target=read, args=(stream,), name=f"doubletext: {name}", daemon=True)
             for name, read, stream in (
@@ -255,6 +255,9 @@ def _fail(future: Future[Any], error: Exception) -> None:
 
 def serve() -> None:
     """Play what the standard input requests, until it ends."""
+    import_all()
+    # All of it stays. So the garbage collector need not search it, neither now nor, for a tenth of a second, at the end.
+    gc.freeze()
     answers, sys.stdout = sys.stdout.buffer, sys.stderr
     queue: SimpleQueue[Answer | None] = SimpleQueue()
     writer = threading.Thread(target=_write, args=(queue, answers), name="doubletext: answers")
@@ -275,7 +278,10 @@ def _write(queue: SimpleQueue[Answer | None], answers: IO[bytes]) -> None:
 
 
 def _serve(requests: IO[bytes], send: Callable[[Answer], None]) -> None:
-    start = msgspec.json.decode(requests.readline(), type=Start)
+    request = requests.readline()
+    if not request:
+        return  # the suite has nothing to play
+    start = msgspec.json.decode(request, type=Start)
     kept: set[str] = set()
 
     def keep(target: Target, transcript: Transcript | None) -> None:
@@ -287,7 +293,7 @@ def _serve(requests: IO[bytes], send: Callable[[Answer], None]) -> None:
     pool = PlayPool(suite=start.suite, jobs=start.jobs, witness_host=start.witness_host, keep=keep)
     try:
         pool.start()
-        url = pool.start_mock()
+        url = pool.start_mock() if start.many else pool.embed_mock()
     except OSError as error:
         send(Failed(str(error)))
         return

@@ -89,6 +89,13 @@ class DecodingAtOnce(ThreadPoolExecutor):
         return done
 
 
+def import_all() -> None:
+    """Import the official client and the mock, which most runs import later or not at all."""
+    import langgraph_sdk.client  # noqa: F401
+
+    from mockserver import serving  # noqa: F401
+
+
 def embedded(**options: Any) -> AbstractAsyncContextManager[str]:
     """Return a mock deployment in this process, whose context is its URL. `options` are those of `serving`."""
     from mockserver import serving  # late: a run against a URL works without the mock's dependencies

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import subprocess
 from collections import Counter
 from collections.abc import Awaitable, Callable, Iterable, Sequence
 from dataclasses import dataclass
@@ -24,10 +25,11 @@ from conformance.requirements.registry import Requirement
 from conformance.scenarios.catalogue import catalogue
 from conformance.scenarios.scenario import Scenario
 from conformance.session import resume
-from conformance.session.mock_process import pays
+from conformance.session.mock_process import MANY
 from conformance.session.options import Options
 from conformance.session.play_process import PlayProcess
 from conformance.session.players import NotJudgeable, Players, PlayPool
+from conformance.session.processes import apart
 from conformance.session.target import Target
 from conformance.transcript.transcript import SuiteInfo, Transcript
 
@@ -60,18 +62,19 @@ class CaseResult:
     record: dict[str, Any]
 
 
-MANY = 20
+MORE = 20
 """The number of scenarios from which a run has more than the tier smoke."""
 
 
 class Session:
     """The state of one run: its options, the rule book, the players, and the transcripts that were written.
 
-    Nothing is started before the first play, so `--collect-only` opens no socket.
+    Nothing is started before the first play. `launched` is the process that will play, if it is there already.
     """
 
-    def __init__(self, options: Options) -> None:
+    def __init__(self, options: Options, launched: subprocess.Popen[bytes] | None = None) -> None:
         self.options = options
+        self._launched = launched
         self.registry = registry.load()
         self.suite = SuiteInfo.here(self.registry.revision)
         self._opened = False
@@ -134,7 +137,7 @@ class Session:
             lines.append(f"resumed: {kept} of {selected} scenarios {from_there}")
         # The embedded mock takes less than a second.
         if self.options.urls and selected > kept:
-            soonest = " (--conformance-tier=smoke has it soonest)" if selected - kept > MANY else ""
+            soonest = " (--conformance-tier=smoke has it soonest)" if selected - kept > MORE else ""
             lines.append(f"examining the deployment with a few plain runs, before the first verdict{soonest}")
         return lines
 
@@ -246,9 +249,14 @@ class Session:
     def _pool(self) -> Players:
         options = self.options
         pool: Players
-        if self._apart:
+        if apart(options):
             pool = PlayProcess(
-                suite=self.suite, jobs=options.jobs, witness_host=options.witness_host, keep=self._keep_at_once
+                suite=self.suite,
+                jobs=options.jobs,
+                witness_host=options.witness_host,
+                keep=self._keep_at_once,
+                many=len(self._unjudged) >= MANY,
+                launched=self._launched,
             )
         else:
             pool = PlayPool(
@@ -262,13 +270,6 @@ class Session:
         # Only now: when the witness cannot listen, `start` raises, and there is nothing that `close` could stop.
         self._opened = True
         return pool
-
-    @cached_property
-    def _apart(self) -> bool:
-        """True where the plays on the embedded mock have a process of their own."""
-        # An exploration uses the players of this process. A proxy is for deployments.
-        plain = self.options.explore is None and self.options.connection.proxy is None
-        return not self.options.urls and plain and pays(len(self._unjudged))
 
     @cached_property
     def _targets(self) -> list[Target]:

@@ -22,7 +22,7 @@ from typing import Any
 import pytest
 from xdist.scheduler.loadscope import LoadScopeScheduling  # type: ignore[import-untyped]
 
-from conformance.session.mock_process import MANY, pays
+from conformance.session.processes import pays
 
 PACKAGE = Path(__file__).parents[1]
 
@@ -36,7 +36,7 @@ NO_EFFECT = "doubletext: -n has no effect on the embedded mock, where one proces
 def leave_out(config: pytest.Config) -> bool:
     """Undo `-n` for a run of the suite alone on the embedded mock. Return whether it was undone."""
     option = config.option
-    if option.deployment_url or option.collectonly or not pays(MANY):
+    if option.deployment_url or option.collectonly or not pays():
         return False
     if not all(_is_of_suite(config, one) for one in config.args):
         return False

@@ -36,6 +36,14 @@ def explore(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFac
     return lambda position: pytest_plugin.explore(request, position, tmp_path_factory.getbasetemp)
 
 
+def pytest_pycollect_makeitem(collector: pytest.Collector, name: str) -> list[pytest.Item] | None:
+    """Make no test of a file none of whose cases can be selected."""
+    # pytest makes a test that is skipped where there is no value of a parameter.
+    if not isinstance(collector, pytest.Module) or not hasattr(collector.obj, "FAMILIES") or name[:5] != "test_":
+        return None
+    return None if pytest_plugin.cases_of(collector.config, collector) else []
+
+
 def pytest_ignore_collect(collection_path: Path, config: pytest.Config) -> bool | None:
     """Ignore the test of an exploration in a run without `--conformance-explore`."""
     return True if collection_path.name == "test_explore.py" and config.option.conformance_explore is None else None

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import io
-import logging
 import os
 import select
 import signal
@@ -14,7 +12,7 @@ import httpx
 import pytest
 
 from conformance.session import mock_process as module
-from conformance.session.mock_process import MANY, mock_process, pays
+from conformance.session.mock_process import mock_process
 
 DEADLINE = 30
 PARENT = """
@@ -59,30 +57,3 @@ async def test_a_mock_that_does_not_start_is_an_error_with_its_code(monkeypatch:
     with pytest.raises(OSError, match="ended with code 3 before it listened"):
         async with mock_process():
             raise AssertionError("it did not start")
-
-
-def test_what_it_logs_is_logged_here(caplog: pytest.LogCaptureFixture) -> None:
-    module.forward(io.BytesIO(b"Traceback (most recent call last):\n  ...\n"))
-    assert [(one.name, one.levelno, one.message) for one in caplog.records] == [
-        ("mockserver", logging.WARNING, "Traceback (most recent call last):"),
-        ("mockserver", logging.WARNING, "  ..."),
-    ]
-
-
-@pytest.mark.parametrize(
-    ("scenarios", "cores", "worker", "expected"),
-    [
-        (MANY, {0, 1}, None, True),
-        (MANY - 1, {0, 1}, None, False),
-        (MANY, {0}, None, False),
-        (MANY, {0, 1}, "gw0", False),
-    ],
-)
-def test_it_pays_for_many_scenarios_on_idle_cores(
-    monkeypatch: pytest.MonkeyPatch, scenarios: int, cores: set[int], worker: str | None, expected: bool
-) -> None:
-    monkeypatch.setattr(os, "sched_getaffinity", lambda _: cores, raising=False)
-    monkeypatch.delenv("PYTEST_XDIST_WORKER", raising=False)
-    if worker is not None:
-        monkeypatch.setenv("PYTEST_XDIST_WORKER", worker)
-    assert pays(scenarios) is expected

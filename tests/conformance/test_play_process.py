@@ -18,6 +18,7 @@ from conformance.scenarios.catalogue import catalogue
 from conformance.session import play_process as module
 from conformance.session.play_process import PlayProcess
 from conformance.session.players import NotJudgeable, PlayPool
+from conformance.session.processes import PLAYS
 from conformance.session.target import Target
 from conformance.transcript.transcript import Transcript
 from tests.conformance.deployments import PLAINEST
@@ -106,7 +107,7 @@ def test_a_witness_that_cannot_listen_is_an_error(monkeypatch: pytest.MonkeyPatc
 def changed(monkeypatch: pytest.MonkeyPatch, change: str) -> Iterator[Kept]:
     """Provide a process that first calls a function of this module."""
     first = f"from {__name__} import {change}\n{change}()\nserve()"
-    monkeypatch.setattr(module, "PROGRAM", module.PROGRAM.replace("serve()", first))
+    monkeypatch.setattr(module, "PLAYS", PLAYS.replace("serve()", first))
     kept = Kept()
     kept.pool.start()
     try:

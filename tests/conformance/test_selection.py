@@ -18,6 +18,7 @@ from conformance.scenarios.catalogue import catalogue
 from conformance.session.xdist import NO_EFFECT
 from tests.conformance.deployments import PLAINEST
 from tests.conformance.runs import CHECKOUT, run_suite
+from tests.forks import COUNTING_CORES
 
 BOOK = registry.load()
 
@@ -89,6 +90,14 @@ def test_a_level_selects(selected: Selected, level: str, levels: set[str]) -> No
     assert set(found) == {c for c in every() if BOOK.get(c[1]).level in levels}
 
 
+async def test_what_is_left_out_before_there_are_tests_is_counted() -> None:
+    of_file = sum(scenario.startswith("interrupt/") for scenario, _ in every())
+    for word, left in ((f"{PLAINEST}::INT-02", 1), ("none/such", 0)):
+        run = await run_suite("--collect-only", "-q", "-k", word)
+        assert f"left out by -k: {of_file - left} cases" in run.output, run.output
+        assert run.output.count("::test_interrupt[") == left
+
+
 def test_one_requirement_is_selected_by_its_id_in_every_scenario(selected: Selected) -> None:
     assert set(selected("-k", "INT-02")) == {c for c in every() if c[1] == "INT-02"}
 
@@ -118,7 +127,7 @@ async def test_a_selection_that_leaves_nothing_fails() -> None:
 async def test_processes_are_left_out_where_they_make_the_suite_slower(
     arguments: tuple[str, ...], suite: tuple[str, ...], distributed: bool
 ) -> None:
-    run = await run_suite("-k", "nothing-matches", "-n", "2", *arguments, suite=suite)
+    run = await run_suite("-k", "nothing-matches", "-n", "2", *arguments, suite=suite, env=COUNTING_CORES)
     assert run.code == pytest.ExitCode.NO_TESTS_COLLECTED, run.output
     assert (NO_EFFECT in run.output) is not distributed
     assert ("2 workers" in run.output) is distributed
@@ -177,7 +186,9 @@ async def test_a_marker_of_an_unrelated_project_is_its_own(tmp_path: Path) -> No
 
 def test_the_garbage_collector_ignores_what_was_collected_and_works_again() -> None:
     cleanups: list[Callable[[], object]] = []
-    config: Any = SimpleNamespace(add_cleanup=cleanups.append, stash=pytest.Stash())
+    config: Any = SimpleNamespace(
+        add_cleanup=cleanups.append, stash=pytest.Stash(), option=SimpleNamespace(collectonly=True)
+    )
     collecting: Any = pytest_plugin.pytest_collection(cast(Any, SimpleNamespace(config=config)))
     before = gc.get_threshold()
     try:
