@@ -401,7 +401,7 @@ def _cases(items: Sequence[pytest.Item]) -> list[Case]:
 
 def pytest_report_collectionfinish(config: pytest.Config) -> list[str]:
     """Return how many cases `-k` left out, and what happens before the first verdict."""
-    lines = [f"left out by -k: {excluded} cases"] if (excluded := config.stash.get(EXCLUDED, 0)) else []
+    lines = [f"excluded by -k: {excluded} cases"] if (excluded := config.stash.get(EXCLUDED, 0)) else []
     # With xdist each worker finds out for itself, when it is given a test.
     if SESSION in config.stash and not config.option.collectonly:
         lines += config.stash[SESSION].beginning()

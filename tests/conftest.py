@@ -71,6 +71,12 @@ def starting_pytester(pytester: pytest.Pytester) -> pytest.Pytester:
     return pytester
 
 
+@pytest.fixture
+def earlier_objects_are_kept() -> None:
+    """Let `gc.collect` search what the test makes, and not the plays of other tests, which takes a second."""
+    gc.freeze()
+
+
 def pytest_collection_finish() -> None:
     """Let the garbage collector ignore what was collected, and work less often."""
     # It took a fifth of the processor time. The tests, the imported modules and the plays stay until the end.

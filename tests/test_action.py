@@ -30,6 +30,7 @@ def test_every_input_is_used_and_none_is_a_part_of_a_script() -> None:
     assert [name for name, step in steps().items() if "${{" in step["run"]] == []
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(("defects", "code"), [((), 0), (("created_201",), 1)], ids=["right", "wrong"])
 def test_the_deployment_is_judged_and_reported(defects: tuple[str, ...], code: int, tmp_path: Path) -> None:
     python = tmp_path / "doubletext" / "bin" / "python"

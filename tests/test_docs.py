@@ -67,6 +67,8 @@ class Paste:
     after: str = ""
     expected: str = ""
     """A regular expression that the output has to match."""
+    slow: bool = False
+    """True if the block takes seconds of processor time."""
 
 
 MOCK: Final = f"doubletext mock --port {PORT} > mock.log 2>&1 &\nuntil grep -q listening mock.log; do sleep 0.1; done\n"
@@ -93,11 +95,12 @@ COMMANDS: Final[Mapping[str, tuple[Paste, ...]]] = {
         Paste(reports=("report",), after="\ngrep 'known' conformance-profile.toml"),
     ),
     "docs/how-to/explore.md": (
-        Paste(expected="^20 histories .* 0 new findings"),
+        Paste(expected="^20 histories .* 0 new findings", slow=True),
         Paste(
             before=MOCK,
             replaced={"--histories 200": "--histories 8", "8786": free_port()},
             expected="^8 histories .* 0 new findings",
+            slow=True,
         ),
     ),
     "docs/how-to/read-a-report.md": (Paste(reports=("report",), expected="^RUN-05 FAIL$"), Paste(expected="^INT-02")),
@@ -122,7 +125,7 @@ COMMANDS: Final[Mapping[str, tuple[Paste, ...]]] = {
         ),
         Paste(after="\ngrep '\"turns\"' script.schema.json"),
     ),
-    "docs/start/compare-thread-state.md": (Paste(expected=r"1 passed(.|\n)*1 passed"),),
+    "docs/start/compare-thread-state.md": (Paste(expected=r"1 passed(.|\n)*1 passed", slow=True),),
 }
 """The blocks of each page in their order, without those in `ELSEWHERE`."""
 
@@ -211,7 +214,9 @@ def report(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 EACH_COMMAND: Final = [
-    pytest.param(block, how, id=block.name, marks=pytest.mark.slow if "curl" in block.text + how.before else ())
+    pytest.param(
+        block, how, id=block.name, marks=pytest.mark.slow if how.slow or "curl" in block.text + how.before else ()
+    )
     for page, described in COMMANDS.items()
     for block, how in zip(commands(page), described, strict=False)
 ]
@@ -227,9 +232,12 @@ def test_a_command_runs(block: Block, how: Paste, tmp_path: Path, request: pytes
     assert re.search(how.expected, done.stdout.strip(), re.MULTILINE), done.stdout
 
 
-EACH_PAGE: Final = sorted(
-    {block.page for block in all_blocks() if block.title and not block.title.endswith(JAVASCRIPT)}
-)
+LONG: Final = ("docs/how-to/recipes.md", "docs/how-to/test-with-the-mock.md")
+"""Pages whose tests take seconds."""
+EACH_PAGE: Final = [
+    pytest.param(page, marks=pytest.mark.slow if page in LONG else ())
+    for page in sorted({block.page for block in all_blocks() if block.title and not block.title.endswith(JAVASCRIPT)})
+]
 
 
 @pytest.mark.parametrize("page", EACH_PAGE)

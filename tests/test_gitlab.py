@@ -38,6 +38,7 @@ def test_every_variable_is_used() -> None:
     assert [name for name in job()["variables"] if f"${name}" not in text.replace("{", "")] == []
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("shell", ["bash", "sh"])
 @pytest.mark.parametrize(("defects", "code"), [((), 0), (("created_201",), 1)], ids=["right", "wrong"])
 def test_the_deployment_is_judged_and_reported(shell: str, defects: tuple[str, ...], code: int, tmp_path: Path) -> None:

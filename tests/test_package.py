@@ -68,7 +68,7 @@ def wheel(built: Path) -> Path:
     return found
 
 
-@pytest.mark.slow
+@pytest.mark.patient
 @INSTALLING
 def test_the_wheel_holds_the_packages_with_their_data_and_no_tests(wheel: Path) -> None:
     with zipfile.ZipFile(wheel) as archive:
@@ -115,7 +115,7 @@ def in_git() -> bool:
     return (CHECKOUT / ".git").exists()
 
 
-@pytest.mark.slow
+@pytest.mark.patient
 @INSTALLING
 def test_the_sdist_holds_what_is_needed_to_build_and_to_test(built: Path) -> None:
     [path] = built.glob("doubletext-*.tar.gz")
@@ -152,7 +152,7 @@ def environment(tmp_path_factory: pytest.TempPathFactory) -> Environment:
     return Environment(tmp_path_factory.mktemp("environment"))
 
 
-@pytest.mark.slow
+@pytest.mark.patient
 @INSTALLING
 def test_the_mock_alone_needs_neither_pytest_nor_langchain(wheel: Path, environment: Environment) -> None:
     environment.install(str(wheel))
@@ -192,7 +192,7 @@ def test_the_suite_judges_the_embedded_mock_from_the_wheel(wheel: Path, environm
     assert {word for word, count in summary.items() if count} <= {"PASS", "NOT-APPLICABLE"}, output
 
 
-@pytest.mark.slow
+@pytest.mark.patient
 @INSTALLING
 def test_the_console_command_works_from_the_wheel(wheel: Path, environment: Environment) -> None:
     environment.install(str(wheel))
@@ -244,7 +244,7 @@ def site_packages(environment: Environment) -> Path:
     return found
 
 
-@pytest.mark.slow
+@pytest.mark.patient
 @INSTALLING
 @pytest.mark.parametrize("how", ["python -m pytest", "pytest"])
 def test_beside_another_mockserver_pytest_is_as_ever(overwritten: Environment, tmp_path: Path, how: str) -> None:
@@ -260,7 +260,7 @@ def test_beside_another_mockserver_pytest_is_as_ever(overwritten: Environment, t
     assert "Traceback" not in output
 
 
-@pytest.mark.slow
+@pytest.mark.patient
 @INSTALLING
 def test_beside_another_mockserver_the_suite_judges_a_url(overwritten: Environment, tmp_path: Path) -> None:
     suite = (*overwritten.pytest("pytest"), "--pyargs", "conformance", "-q", "-k", f"{PLAINEST}::")
@@ -274,7 +274,7 @@ def test_beside_another_mockserver_the_suite_judges_a_url(overwritten: Environme
     assert len(output.strip().splitlines()) == 1
 
 
-@pytest.mark.slow
+@pytest.mark.patient
 @INSTALLING
 def test_beside_another_mockserver_the_commands_say_so(overwritten: Environment, tmp_path: Path) -> None:
     command = overwritten.python.with_name("doubletext")
@@ -289,7 +289,7 @@ def test_beside_another_mockserver_the_commands_say_so(overwritten: Environment,
     assert run(command, "requirements", cwd=tmp_path).startswith("# The rule book")
 
 
-@pytest.mark.slow
+@pytest.mark.patient
 @INSTALLING
 def test_what_is_left_of_ours_without_the_other_mockserver_says_what_to_do(wheel: Path, tmp_path: Path) -> None:
     environment = Environment(tmp_path)
@@ -312,7 +312,7 @@ def project(folder: Path) -> Path:
     return folder
 
 
-@pytest.mark.slow
+@pytest.mark.patient
 @INSTALLING
 @pytest.mark.parametrize("how", ["python -m pytest", "pytest"])
 def test_a_project_with_packages_of_our_names_is_tested_as_ever(
@@ -327,7 +327,7 @@ def test_a_project_with_packages_of_our_names_is_tested_as_ever(
         assert "@pytest.mark.interrupt" not in run(*environment.pytest(how), "--markers", *arguments, cwd=tmp_path)
 
 
-@pytest.mark.slow
+@pytest.mark.patient
 @INSTALLING
 def test_of_two_packages_called_conformance_the_one_that_python_finds_is_tested(
     wheel: Path, environment: Environment, tmp_path: Path
@@ -342,7 +342,7 @@ def test_of_two_packages_called_conformance_the_one_that_python_finds_is_tested(
     assert "::INT-02]" in ours
 
 
-@pytest.mark.slow
+@pytest.mark.patient
 @INSTALLING
 def test_a_project_with_packages_of_our_names_is_told_what_is_missing(
     wheel: Path, environment: Environment, tmp_path: Path
@@ -374,7 +374,7 @@ def test_ci_runs_the_command_of_the_readme() -> None:
     assert command in script
 
 
-@pytest.mark.slow
+@pytest.mark.patient
 @INSTALLING
 def test_the_shown_version_is_the_distributions(wheel: Path) -> None:
     assert wheel.name.split("-")[1] == mockserver.__version__

@@ -8,6 +8,8 @@ import subprocess
 import sys
 from pathlib import Path
 
+import pytest
+
 from mockserver.control.client_checks import RULES
 from mockserver.control.routes import COMMANDS
 from mockserver.deployment import MockDeployment
@@ -40,6 +42,7 @@ def pytest_in(folder: Path, *files: str) -> subprocess.CompletedProcess[str]:
     return run(folder, "-m", "pytest", "-q", "-p", "doubletext.pytest_mock", "-p", "no:cacheprovider", *files)
 
 
+@pytest.mark.slow
 def test_the_stop_button_fails_and_then_passes(tmp_path: Path) -> None:
     files = [(block.title, block.text) for block in blocks(START) if block.title]
     (first, before), (test, text), (second, after) = files

@@ -256,7 +256,7 @@ def _fail(future: Future[Any], error: Exception) -> None:
 def serve() -> None:
     """Play what the standard input requests, until it ends."""
     import_all()
-    # All of it stays. So the garbage collector need not search it, neither now nor, for a tenth of a second, at the end.
+    # All of it stays, so the garbage collector need not search it, which takes a tenth of a second at the end alone.
     gc.freeze()
     answers, sys.stdout = sys.stdout.buffer, sys.stderr
     queue: SimpleQueue[Answer | None] = SimpleQueue()

@@ -160,6 +160,7 @@ class Records(list[bytes]):
         return f"<{len(self)} transcripts>"
 
 
+@pytest.mark.patient
 @settings(max_examples=800, deadline=None, derandomize=True)
 @given(seed=SEEDS)
 def test_every_strange_record_is_judged(records: Records, seed: int) -> None:
@@ -172,6 +173,7 @@ def test_every_strange_record_is_judged(records: Records, seed: int) -> None:
     expect_sound_verdicts(decode(encode(msgspec.convert(raw, Transcript))))
 
 
+@pytest.mark.patient
 def test_a_record_without_threads_is_judged(records: Records) -> None:
     # As if the answers to their creation had named none.
     for record in records:
@@ -263,7 +265,7 @@ async def played(scenario_id: str, change: Callable[[httpx.AsyncBaseTransport], 
             return await target.play(scenario(scenario_id), scene.transport, scene.witness, SUITE)
 
 
-@pytest.mark.slow
+@pytest.mark.patient
 @settings(max_examples=8, deadline=None, derandomize=True)
 @given(seed=SEEDS)
 def test_every_strange_deployment_is_played_and_judged(seed: int) -> None:
@@ -285,7 +287,7 @@ REPLACED = (
 UNHASHABLE: tuple[Any, ...] = ([[]], {"a": []})
 
 
-@pytest.mark.slow
+@pytest.mark.patient
 @pytest.mark.parametrize("name", REPLACED)
 async def test_a_field_of_another_type_is_played_and_judged(name: str) -> None:
     turn = REPLACED.index(name)

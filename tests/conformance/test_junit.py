@@ -132,6 +132,7 @@ async def test_a_warning_is_reported_in_a_property(tmp_path: Path) -> None:
     assert case.attrib["classname"] == f"{there.url.removeprefix('http://').replace(':', '-')}.runs"
 
 
+@pytest.mark.slow
 async def test_what_failed_is_selected_again(tmp_path: Path) -> None:
     """`--lf` plays only what failed, and `--ff` begins with it."""
     async with deployment(creates_with_201) as there:

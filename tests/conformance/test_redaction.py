@@ -74,7 +74,8 @@ async def echoing(upstream: str) -> AsyncIterator[str]:
             await runner.cleanup()
 
 
-@pytest.mark.parametrize("more", [(), pytest.param(("-n", "2"), marks=pytest.mark.slow)], ids=["alone", "distributed"])
+@pytest.mark.slow
+@pytest.mark.parametrize("more", [(), ("-n", "2")], ids=["alone", "distributed"])
 async def test_no_artefact_shows_a_secret(tmp_path: Path, more: tuple[str, ...]) -> None:
     async with serving() as upstream, echoing(upstream) as address:
         run = await run_suite(

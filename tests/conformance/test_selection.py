@@ -94,7 +94,7 @@ async def test_what_is_left_out_before_there_are_tests_is_counted() -> None:
     of_file = sum(scenario.startswith("interrupt/") for scenario, _ in every())
     for word, left in ((f"{PLAINEST}::INT-02", 1), ("none/such", 0)):
         run = await run_suite("--collect-only", "-q", "-k", word)
-        assert f"left out by -k: {of_file - left} cases" in run.output, run.output
+        assert f"excluded by -k: {of_file - left} cases" in run.output, run.output
         assert run.output.count("::test_interrupt[") == left
 
 

@@ -100,6 +100,7 @@ class Pool:
         self.kept.pop(scenario.id, None)
 
 
+@pytest.mark.usefixtures("earlier_objects_are_kept")
 def test_a_play_is_dropped_when_all_was_judged_by_it(
     transcript: Transcript, pytestconfig: pytest.Config, tmp_path: Path
 ) -> None:

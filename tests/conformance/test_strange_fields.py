@@ -87,7 +87,7 @@ def shown_in() -> dict[str, list[registry.Requirement]]:
     return found
 
 
-@pytest.mark.slow
+@pytest.mark.patient
 @pytest.mark.parametrize(
     ("scenario", "requirements"),
     [pytest.param(name, found, id=" ".join(one.id for one in found)) for name, found in shown_in().items()],

@@ -53,6 +53,7 @@ TEXTS = {"signs": (STRANGE, "RUN-01"), "half": (f"HALF{STRANGE}", "SHP-01"), "me
 """Texts by a word for each, with a requirement that they break. Half of a pair makes the answer no JSON."""
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("kind", TEXTS)
 async def test_every_report_of_a_strange_server_can_be_read(kind: str, tmp_path: Path) -> None:
     text, broken = TEXTS[kind]
@@ -94,6 +95,7 @@ async def test_every_report_of_a_strange_server_can_be_read(kind: str, tmp_path:
     assert "<script>alert" not in texts["summary"]
 
 
+@pytest.mark.slow
 async def test_a_server_that_breaks_hundreds_is_shown_on_a_screen(tmp_path: Path) -> None:
     def refuses(request: web.Request, response: web.StreamResponse) -> web.StreamResponse:
         if request.method == "GET" and "/runs" in request.path:

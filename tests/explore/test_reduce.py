@@ -32,6 +32,7 @@ def test_a_history_is_reduced_to_what_still_fails() -> None:
     assert reduced(1, number, fails) == [a.Text(strategy="rollback")]
 
 
+@pytest.mark.patient
 def test_few_plays_are_needed() -> None:
     for number in range(40):
         asked: list[str] = []

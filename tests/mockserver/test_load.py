@@ -26,6 +26,8 @@ from mockserver.web.journal import LENGTH
 from tests.mockserver.stage import asking
 from tests.mockserver.witness import DEADLINE
 
+pytestmark = pytest.mark.usefixtures("earlier_objects_are_kept")
+
 THREADS = 1000
 LEFT: dict[Strategy, list[str]] = {
     "reject": ["success"],
@@ -74,6 +76,7 @@ def at_work() -> set[str]:
     return {getattr(task.get_coro(), "__qualname__", "") for task in asyncio.all_tasks()}
 
 
+@pytest.mark.patient
 async def test_a_thousand_threads_double_text_at_once_and_leave_nothing() -> None:
     before = asyncio.all_tasks()
     async with deployment() as (engine, client):

@@ -124,6 +124,7 @@ def test_bad(mock_deployment):
     )
 
 
+@pytest.mark.slow
 def test_tests_in_parallel_do_not_disturb_each_other(pytester: pytest.Pytester) -> None:
     pytester.makepyfile(
         APPLICATION

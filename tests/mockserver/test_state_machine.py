@@ -12,6 +12,7 @@ from dataclasses import dataclass, field
 from typing import Any, TypeVar
 
 import httpx
+import pytest
 from hypothesis import settings
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, precondition, rule
@@ -20,6 +21,8 @@ from mockserver.core.lifecycle import TERMINAL
 from mockserver.core.strategies import STRATEGIES
 from mockserver.deployment import MockDeployment
 from tests.mockserver.witness import DEADLINE
+
+pytestmark = pytest.mark.patient
 
 HELD = "agent:1/enter"
 SCRIPT = """

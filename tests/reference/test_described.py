@@ -111,6 +111,7 @@ async def test_described_requests_are_answered_alike(urls: tuple[str, str]) -> N
     assert unexplained == [], "\n".join(unexplained)
 
 
+@pytest.mark.patient
 async def test_the_mock_answers_as_langgraph_dev_was_recorded() -> None:
     recorded = [from_json(line) for line in RECORD.read_text().splitlines()]
     unexplained: list[str] = []

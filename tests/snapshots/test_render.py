@@ -107,6 +107,7 @@ def leaves(value: Json, path: tuple[Any, ...] = ()) -> Iterator[tuple[Any, ...]]
             yield from leaves(item, (*path, key))
 
 
+@pytest.mark.patient
 def test_every_field_is_in_the_snapshot_or_named_as_noise() -> None:
     raw = msgspec.to_builtins(STATE)
     silent, loud = [], []
