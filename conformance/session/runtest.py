@@ -51,6 +51,14 @@ class RunTest:
         self._hooked = any(_package(impl.plugin) not in self._of_others for impl in hooks)
         self._plain: dict[tuple[str, ...], bool] = {}
         """True for the fixtures of tests that have none of the user's."""
+        # pytest itself reads them for durations and JUnit files alone.
+        readers = config.hook.pytest_runtest_logreport.get_hookimpls()
+        self._reports_steps = (
+            config.getoption("durations", None) is not None
+            or config.getoption("xmlpath", None) is not None
+            or any(_package(impl.plugin) not in OF_PYTEST for impl in readers)
+        )
+        """True if an option or a plugin may read the reports of the steps before and after the call."""
 
     @pytest.hookimpl(tryfirst=True)
     def pytest_runtest_protocol(self, item: pytest.Item, nextitem: pytest.Item | None) -> bool | None:
@@ -73,9 +81,11 @@ class RunTest:
         if call.excinfo is not None and call.excinfo.errisinstance(RedError):
             runtestprotocol(item, nextitem=nextitem)
         else:
-            hook.pytest_runtest_logreport(report=_passed(item, "setup", call.start))
+            if self._reports_steps:
+                hook.pytest_runtest_logreport(report=_passed(item, "setup", call.start))
             hook.pytest_runtest_logreport(report=hook.pytest_runtest_makereport(item=item, call=call))
-            hook.pytest_runtest_logreport(report=_passed(item, "teardown", call.stop))
+            if self._reports_steps:
+                hook.pytest_runtest_logreport(report=_passed(item, "teardown", call.stop))
             # pytest expects this after every test: a red one before may have set up a module that the next one leaves.
             item.session._setupstate.teardown_exact(nextitem)
         hook.pytest_runtest_logfinish(nodeid=item.nodeid, location=item.location)

@@ -71,6 +71,12 @@ async def test_the_steps_are_shown_on_request() -> None:
     assert run.output.count("SETUP    F judge") == 2
 
 
+async def test_the_durations_of_the_steps_are_shown_on_request() -> None:
+    run = await run_suite(*TWO, "-v", "--durations=0")
+    for step in ("setup", "call", "teardown"):
+        assert run.output.count(f"s {step} ") == 2, run.output
+
+
 async def test_green_and_red_and_the_tests_of_others_in_one_run(tmp_path: Path) -> None:
     (tmp_path / "test_mine.py").write_text("def test_mine(tmp_path): assert tmp_path.is_dir()\n")
     junit = tmp_path / "junit.xml"
