@@ -310,7 +310,7 @@ def cases_of(config: pytest.Config, file: pytest.Module) -> list[Case]:
     if file.nodeid not in found:
         cases = _session(config).cases(file.obj.FAMILIES)
         # A test that is named must be there, also where `-k` leaves it out.
-        if config.option.keyword and not any("::" in argument for argument in config.args):
+        if config.option.keyword and not any("::" in argument for argument in config.args) and not _are_renamed(config):
             from conformance.session.keywords import Keywords
 
             keywords = Keywords(config.option.keyword, [node.name for node in file.listchain()])
@@ -319,6 +319,13 @@ def cases_of(config: pytest.Config, file: pytest.Module) -> list[Case]:
             cases = kept
         found[file.nodeid] = cases
     return found[file.nodeid]
+
+
+def _are_renamed(config: pytest.Config) -> bool:
+    """Return whether the user may add words for `-k` to the tests."""
+    from conformance.session.runtest import is_hooked
+
+    return is_hooked(config, ("pytest_itemcollected", "pytest_collection_modifyitems"))
 
 
 @cache  # there are some forty combinations, and more than ten thousand tests

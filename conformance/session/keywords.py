@@ -2,8 +2,8 @@
 
 To make fifteen thousand tests and to deselect all but one takes longer than to play that one. So where the expression
 has words that only the ids of cases can match, the other cases are left out before. What any of the other words match
-is unknown here, because markers and plugins add names to a test. A case is left out only if the expression is false
-whatever they match. pytest deselects by the same expression once more.
+is unknown here, because markers add names to a test. A case is left out only if the expression is false whatever they
+match. pytest deselects by the same expression once more.
 """
 
 from __future__ import annotations
@@ -15,8 +15,11 @@ from typing import Final
 
 from _pytest.mark.expression import Expression
 
-_OF_IDS: Final = re.compile(r".*(/|::).*|[a-z]{3}-\d\d")
-"""The words that only the id of a case matches: those with a slash or two colons, and the ids of requirements."""
+_OF_IDS: Final = re.compile(r"[^\[\]]*(/|::)[^\[\]]*|[a-z]{3}-\d\d")
+"""The words that only the id of a case matches: those with a slash or two colons, and the ids of requirements.
+
+A word with a bracket is a part of the name of a test, in which the id of the case is in brackets.
+"""
 
 _MOST: Final = 6
 """The number of unknown words up to which all that they may match is tried."""

@@ -8,7 +8,7 @@ starts the deployment, a hook, or a marker that skips.
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 
 import pytest
 from _pytest.runner import runtestprotocol
@@ -44,11 +44,8 @@ class RunTest:
     ) -> None:
         self._accept = accept
         self._conclude = conclude
-        installed = {_package(plugin) for plugin, _ in config.pluginmanager.list_plugin_distinfo()}
-        self._of_others = OF_PYTEST | installed
-        """The packages whose plugins and fixtures are there for every project, and not for this run."""
-        hooks = [impl for name in HOOKS for impl in getattr(config.hook, name).get_hookimpls()]
-        self._hooked = any(_package(impl.plugin) not in self._of_others for impl in hooks)
+        self._of_others = _of_others(config)
+        self._hooked = is_hooked(config, HOOKS)
         self._plain: dict[tuple[str, ...], bool] = {}
         """True for the fixtures of tests that have none of the user's."""
         # pytest itself reads them for durations and JUnit files alone.
@@ -101,6 +98,18 @@ class RunTest:
             modules = {found[name][-1].func.__module__ for name in names if name in found and name not in OWN_FIXTURES}
             self._plain[names] = {module.partition(".")[0] for module in modules} <= self._of_others
         return self._plain[names]
+
+
+def is_hooked(config: pytest.Config, names: Iterable[str]) -> bool:
+    """Return whether one of these hooks is in a conftest.py or in a plugin of this run alone."""
+    others = _of_others(config)
+    hooks = [impl for name in names for impl in getattr(config.hook, name).get_hookimpls()]
+    return any(_package(impl.plugin) not in others for impl in hooks)
+
+
+def _of_others(config: pytest.Config) -> frozenset[str]:
+    """Return the packages whose plugins and fixtures are there for every project, and not for this run."""
+    return OF_PYTEST.union(_package(plugin) for plugin, _ in config.pluginmanager.list_plugin_distinfo())
 
 
 def _package(plugin: object) -> str:

@@ -40,6 +40,7 @@ def test_words_that_only_ids_have_leave_the_others_out(expression: str, fragment
     [
         *("interrupt", "not interrupt", "INT-02 or races", "not (INT-02 and races)", "test_interrupt.py or INT-02"),
         *("int-02 and not during-tools/", "not rollback/ and (mine or INT-0)", "not INT-02 or not ::THR-01", "[int"),
+        *(f"test_interrupt[{PLAINEST}::INT-02]", "unwatched::INT-02]", "[interrupt/during-tools", "/ and ]"),
     ],
 )
 @pytest.mark.parametrize("added", [(), ("races", "cancel"), ("mine",)], ids=["plain", "markers", "a plugin's word"])

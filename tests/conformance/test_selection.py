@@ -98,6 +98,14 @@ async def test_what_is_left_out_before_there_are_tests_is_counted() -> None:
         assert run.output.count("::test_interrupt[") == left
 
 
+async def test_a_word_that_the_user_adds_to_tests_selects_them(tmp_path: Path) -> None:
+    added = "item.extra_keyword_matches.update(['BUG-12', 'team/a'] if '::INT-02' in item.name else [])"
+    (tmp_path / "mine.py").write_text(f"def pytest_itemcollected(item):\n    {added}\n")
+    for word in ("BUG-12", "team/a"):
+        run = await run_suite("-p", "mine", "--collect-only", "-q", "-k", word, env={"PYTHONPATH": str(tmp_path)})
+        assert run.output.count("::INT-02]") == run.output.count("::test_interrupt[") > 30, run.output
+
+
 def test_one_requirement_is_selected_by_its_id_in_every_scenario(selected: Selected) -> None:
     assert set(selected("-k", "INT-02")) == {c for c in every() if c[1] == "INT-02"}
 
