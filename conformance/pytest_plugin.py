@@ -236,10 +236,7 @@ def _session(config: pytest.Config) -> Session:
 
 @pytest.hookimpl(wrapper=True)
 def pytest_collection(session: pytest.Session) -> Generator[None, object, object]:
-    """Start what will play, and let the garbage collector work less often once the tests are collected.
-
-    It ignores the tests of the suite.
-    """
+    """Start what will play. Once the tests are collected, let the garbage collector ignore them and work less often."""
     _launch(session.config)
     try:
         return (yield)
@@ -308,24 +305,12 @@ def cases_of(config: pytest.Config, file: pytest.Module) -> list[Case]:
     """Return the cases of a file of the suite, without those that `-k` leaves out for certain."""
     found = config.stash.setdefault(CASES, {})
     if file.nodeid not in found:
+        from conformance.session import keywords
+
         cases = _session(config).cases(file.obj.FAMILIES)
-        # A test that is named must be there, also where `-k` leaves it out.
-        if config.option.keyword and not any("::" in argument for argument in config.args) and not _are_renamed(config):
-            from conformance.session.keywords import Keywords
-
-            keywords = Keywords(config.option.keyword, [node.name for node in file.listchain()])
-            kept = [case for case in cases if not keywords.exclude(case.id)]
-            config.stash[EXCLUDED] = config.stash.get(EXCLUDED, 0) + len(cases) - len(kept)
-            cases = kept
-        found[file.nodeid] = cases
+        found[file.nodeid] = kept = keywords.without_excluded(config, file, cases)
+        config.stash[EXCLUDED] = config.stash.get(EXCLUDED, 0) + len(cases) - len(kept)
     return found[file.nodeid]
-
-
-def _are_renamed(config: pytest.Config) -> bool:
-    """Return whether the user may add words for `-k` to the tests."""
-    from conformance.session.runtest import is_hooked
-
-    return is_hooked(config, ("pytest_itemcollected", "pytest_collection_modifyitems"))
 
 
 @cache  # there are some forty combinations, and more than ten thousand tests

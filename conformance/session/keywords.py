@@ -13,7 +13,11 @@ from collections.abc import Iterable
 from itertools import product
 from typing import Final
 
+import pytest
 from _pytest.mark.expression import Expression
+
+from conformance.session.runtest import is_hooked
+from conformance.session.session import Case
 
 _OF_IDS: Final = re.compile(r"[^\[\]]*(/|::)[^\[\]]*|[a-z]{3}-\d\d")
 """The words that only the id of a case matches: those with a slash or two colons, and the ids of requirements.
@@ -23,6 +27,20 @@ A word with a bracket is a part of the name of a test, in which the id of the ca
 
 _MOST: Final = 6
 """The number of unknown words up to which all that they may match is tried."""
+
+
+_ADDING_WORDS: Final = ("pytest_itemcollected", "pytest_collection_modifyitems")
+"""The hooks in which a user may add words to a test."""
+
+
+def without_excluded(config: pytest.Config, file: pytest.Module, cases: list[Case]) -> list[Case]:
+    """Return the cases of a file without those that the `-k` of this run leaves out for certain."""
+    # A test that is named must be there, also where `-k` leaves it out.
+    named = any("::" in argument for argument in config.args)
+    if not config.option.keyword or named or is_hooked(config, _ADDING_WORDS):
+        return cases
+    keywords = Keywords(config.option.keyword, [node.name for node in file.listchain()])
+    return [case for case in cases if not keywords.exclude(case.id)]
 
 
 class Keywords:

@@ -38,11 +38,13 @@ _log: Final = logging.getLogger("mockserver")
 def pays() -> bool:
     """Return whether what plays on the embedded mock is faster in a process of its own."""
     # The workers of xdist keep the other cores busy. On Windows asyncio cannot wait for a pipe beside its sockets.
-    if "PYTEST_XDIST_WORKER" in os.environ or os.name != "posix":
-        return False
-    # A container may have fewer cores than the machine. macOS does not say how many a process may use.
-    cores = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
-    return cores > 1
+    return "PYTEST_XDIST_WORKER" not in os.environ and os.name == "posix" and cores() > 1
+
+
+def cores() -> int:
+    """Return the number of cores that this process may use."""
+    # A container may have fewer than the machine. macOS does not say how many a process may use.
+    return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
 
 
 def apart(options: Options) -> bool:

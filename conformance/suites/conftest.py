@@ -39,7 +39,11 @@ def explore(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFac
 def pytest_pycollect_makeitem(collector: pytest.Collector, name: str) -> list[pytest.Item] | None:
     """Make no test of a file none of whose cases can be selected."""
     # pytest makes a test that is skipped where there is no value of a parameter.
-    if not isinstance(collector, pytest.Module) or not hasattr(collector.obj, "FAMILIES") or name[:5] != "test_":
+    if (
+        not isinstance(collector, pytest.Module)
+        or not hasattr(collector.obj, "FAMILIES")
+        or not name.startswith("test_")
+    ):
         return None
     return None if pytest_plugin.cases_of(collector.config, collector) else []
 

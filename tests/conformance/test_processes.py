@@ -10,7 +10,7 @@ from pathlib import Path
 
 import pytest
 
-from conformance.session.processes import PLAYS, abandon, forward, pays, started
+from conformance.session.processes import PLAYS, abandon, cores, forward, pays, started
 from tests.conformance.deployments import PLAINEST
 from tests.conformance.runs import run_suite
 
@@ -78,7 +78,7 @@ def test_one_to_which_nothing_is_sent_ends_without_a_word() -> None:
     ],
     ids=["one verdict", "nothing", "no run", "a deployment"],
 )
-@pytest.mark.skipif((os.cpu_count() or 1) == 1, reason="there is one core, so that none pays")
+@pytest.mark.skipif(cores() == 1, reason="with one core there is no such process")
 async def test_the_process_of_the_plays_is_there_where_it_pays(
     options: tuple[str, ...], before: str, after: str, tmp_path: Path
 ) -> None:
