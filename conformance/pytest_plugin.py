@@ -323,7 +323,8 @@ def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item
 
     Explorations come last, when no play of the suite needs a worker of the deployment.
     """
-    items.sort(key=_explores)  # stable, so the others keep their order
+    if config.option.conformance_explore is not None:
+        items.sort(key=_explores)  # stable, so the others keep their order
     level, tier = config.option.conformance_level, config.option.conformance_tier
     if level is None and tier is None:
         return
@@ -381,7 +382,9 @@ def _play_in_order(session: pytest.Session, suite: Session) -> None:
     session.config.pluginmanager.register(order.Order(session.items, suite.first_over), "doubletext-order")
     shown = progress.scenarios_of(session.items)
     # Named like a scenario, with the deployment in front where there are several.
-    shown |= {item.nodeid: f"{item.callspec.id}::{EXPLORATION}" for item in session.items if _explores(item)}  # type: ignore[attr-defined]
+    if session.config.option.conformance_explore is not None:
+        explored = filter(_explores, session.items)
+        shown |= {item.nodeid: f"{item.callspec.id}::{EXPLORATION}" for item in explored}  # type: ignore[attr-defined]
     progress.register(session.config, shown)
 
 

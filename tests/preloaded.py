@@ -28,13 +28,10 @@ def _preload() -> None:
 
     for name in (*(f"_pytest.{plugin}" for plugin in default_plugins), *MODULES):
         importlib.import_module(name)
-    from conformance.requirements import registry
-    from conformance.scenarios.catalogue import catalogue
+    from conformance.requirements.judged import requirements_in
 
-    # Collecting the suite asks this, and the book keeps the patterns that it compiled for it.
-    for requirement in registry.load().requirements:
-        for scenario in catalogue():
-            requirement.applies_to(scenario.id)
+    # Collecting the suite asks this, and the answer for one scenario needs that for all.
+    requirements_in("")
     # A collection would touch, and so copy, the memory that a child shares with the server.
     gc.collect()
     gc.freeze()

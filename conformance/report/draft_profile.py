@@ -20,6 +20,7 @@ from conformance.judge.judging import Word
 from conformance.report.causes import grouped
 from conformance.report.report import Report, Result
 from conformance.requirements import registry
+from conformance.requirements.judged import scenarios_of
 from conformance.scenarios.catalogue import catalogue
 from conformance.scenarios.moves import Strategy
 from conformance.transcript.text import one_line
@@ -182,11 +183,10 @@ class _Failure:
         *,
         flaky: bool,
     ) -> None:
-        rule = registry.load().get(requirement)
         self.requirement = requirement
         self.flaky = flaky
         self.results = results
-        self.everywhere = {one.id for one in catalogue() if rule.applies_to(one.id)} | results.keys()
+        self.everywhere = {*scenarios_of(requirement), *results}
         self.due = due
         self.red = red
         self.patterns = tuple(pattern for pattern, _ in _patterns(due, self.everywhere, red))

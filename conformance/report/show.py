@@ -12,9 +12,9 @@ from pathlib import Path
 
 from conformance.judge.check import Check, check_of
 from conformance.requirements.areas import AREAS
+from conformance.requirements.judged import scenarios_of
 from conformance.requirements.page import NEEDS
 from conformance.requirements.registry import Requirement, load, proofs
-from conformance.scenarios.catalogue import catalogue
 
 CHECKOUT = Path(__file__).parents[2]
 TWINS = CHECKOUT / "tests" / "conformance" / "twins"
@@ -62,7 +62,7 @@ def _check(check: Check) -> Iterator[str]:
 
 
 def _proofs(requirement: Requirement) -> Iterator[str]:
-    yield from _list("Scenarios", [one.id for one in catalogue() if requirement.applies_to(one.id)])
+    yield from _list("Scenarios", scenarios_of(requirement.id))
     yield from _list("Broken twins", list(_twins(requirement)))
     yield from _list("Defects that break it", proofs().get(requirement.id, []))
 

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 from conformance.requirements.areas import AREAS
-from conformance.requirements.registry import Needs, Registry, Requirement, load, proofs
+from conformance.requirements.judged import requirements_in, scenarios_of
+from conformance.requirements.registry import Needs, Requirement, load, proofs
 from conformance.scenarios.catalogue import catalogue
 
 HEAD = """# The rule book, revision {revision}
@@ -37,12 +38,12 @@ def render() -> str:
     lines.append("## Left out\n")
     lines += [f"- **{entry.id}** {entry.reason}" for entry in book.left_out]
     lines.append("")
-    lines.append(_scenarios(book))
+    lines.append(_scenarios())
     return "\n".join(lines)
 
 
 def _entry(requirement: Requirement) -> str:
-    shown = [scenario.id for scenario in catalogue() if requirement.applies_to(scenario.id)]
+    shown = scenarios_of(requirement.id)
     parts = [f"**{requirement.id}** {requirement.level}. {requirement.sentence}"]
     if requirement.needs != "any":
         # Two spaces at the end of a line are a line break in Markdown.
@@ -58,9 +59,7 @@ def _entry(requirement: Requirement) -> str:
     return "- " + "".join(parts) + "\n"
 
 
-def _scenarios(book: Registry) -> str:
+def _scenarios() -> str:
     lines = ["## The scenarios\n", "| scenario | what happens | requirements |", "|---|---|---|"]
-    for scenario in catalogue():
-        judged = sum(requirement.applies_to(scenario.id) for requirement in book.requirements)
-        lines.append(f"| `{scenario.id}` | {scenario.about} | {judged} |")
+    lines += [f"| `{one.id}` | {one.about} | {len(requirements_in(one.id))} |" for one in catalogue()]
     return "\n".join(lines) + "\n"

@@ -67,12 +67,12 @@ class Requirement(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_on
 
 def matches(scenario_id: str, patterns: tuple[str, ...]) -> bool:
     """Return whether one of some patterns fits the id of a scenario."""
-    return bool(patterns) and _pattern(patterns).match(scenario_id) is not None
+    return bool(patterns) and compiled(patterns).match(scenario_id) is not None
 
 
 @cache
-def _pattern(patterns: tuple[str, ...]) -> re.Pattern[str]:
-    """Return one pattern for all, because every requirement meets every scenario when the suite is collected."""
+def compiled(patterns: tuple[str, ...]) -> re.Pattern[str]:
+    """Return one regular expression for all patterns, which `match` compares with the whole id of a scenario."""
     # `fnmatch` ignores case on some platforms, and a report has to be the same on all of them.
     return re.compile("|".join(map(translate, patterns)))
 

@@ -21,6 +21,7 @@ from conformance.report.failure import deciding, explain, repeating
 from conformance.report.report import TRANSCRIPTS, Result, transcript_path, write_calibration, write_transcript
 from conformance.requirements import registry
 from conformance.requirements.areas import MARKERS, family_marker
+from conformance.requirements.judged import requirements_in
 from conformance.requirements.registry import Requirement
 from conformance.scenarios.catalogue import catalogue
 from conformance.scenarios.scenario import Scenario
@@ -106,8 +107,7 @@ class Session:
             for position, name in enumerate(names)
             for scenario in catalogue()
             if scenario.family in families
-            for requirement in self.registry.requirements
-            if requirement.applies_to(scenario.id)
+            for requirement in requirements_in(scenario.id)
         ]
 
     def begin(self, cases: Iterable[Case]) -> None:

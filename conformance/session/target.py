@@ -41,7 +41,7 @@ from conformance.driver.witness import Witness
 from conformance.judge.expect import Unproven
 from conformance.judge.play import Play
 from conformance.judge.profiles import Workers, proposals
-from conformance.requirements import registry
+from conformance.requirements.judged import requirements_in
 from conformance.scenarios import moves as s
 from conformance.scenarios.catalogue.blocks import FIRST_STEP, SF
 from conformance.scenarios.scenario import Scenario
@@ -214,8 +214,7 @@ class Target:
         """Return whether any requirement can be judged by this scenario with the agent that was found."""
         return any(
             requirement.can_be_judged(self.info.probe, steered=scenario.steered)
-            for requirement in registry.load().requirements
-            if requirement.applies_to(scenario.id)
+            for requirement in requirements_in(scenario.id)
         )
 
     async def play(

@@ -17,7 +17,6 @@ from collections.abc import AsyncIterator, Callable, Iterable, Sequence
 from concurrent.futures import ProcessPoolExecutor
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
-from functools import cache
 
 import httpx
 
@@ -26,8 +25,7 @@ from conformance.driver.witness import Witness
 from conformance.judge.judging import Verdict, judge
 from conformance.judge.play import Play
 from conformance.judge.profiles import NOTHING_DECLARED
-from conformance.requirements import registry
-from conformance.requirements.registry import Requirement
+from conformance.requirements.judged import requirements_in
 from conformance.scenarios.catalogue import catalogue
 from conformance.scenarios.scenario import Scenario
 from conformance.session.target import Target
@@ -79,13 +77,8 @@ class Stage:
     async def play(self, scenario: Scenario, wrong: Sequence[Defect]) -> Played:
         """Play one scenario against such a mock, and judge it by every requirement that it shows."""
         play = Play(await self.record(scenario, wrong))
-        verdicts = {one.id: judge(one, play, NOTHING_DECLARED) for one in _shown_by(scenario.id)}
+        verdicts = {one.id: judge(one, play, NOTHING_DECLARED) for one in requirements_in(scenario.id)}
         return Played(scenario.id, verdicts, {one.name(): one.chances for one in wrong if one.chances})
-
-
-@cache
-def _shown_by(scenario: str) -> list[Requirement]:
-    return [one for one in registry.load().requirements if one.applies_to(scenario)]
 
 
 @asynccontextmanager

@@ -17,6 +17,7 @@ from conformance.judge.profiles import NOTHING_DECLARED
 from conformance.report.failure import explain
 from conformance.requirements import registry
 from conformance.requirements.areas import MARKERS
+from conformance.requirements.judged import requirements_in
 from conformance.scenarios.catalogue import catalogue
 from conformance.session.target import problem_of
 from conformance.transcript.transcript import Transcript
@@ -318,7 +319,7 @@ def test_what_any_agent_will_do_for_is_shown_without_steering_it(requirement: re
 
 def test_what_any_agent_will_do_for_does_not_look_at_what_the_agent_says(unseen: dict[str, Play]) -> None:
     for play in unseen.values():
-        mine = [r for r in BOOK.requirements if r.needs == "any" and r.applies_to(play.scenario.id)]
+        mine = [one for one in requirements_in(play.scenario.id) if one.needs == "any"]
         other = Play(edited(play.transcript, says_something_else))
         for requirement in mine:
             words = [judge(requirement, each, NOTHING_DECLARED).word for each in (play, other)]

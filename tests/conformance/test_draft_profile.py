@@ -18,6 +18,7 @@ from conformance.report import draft_profile
 from conformance.report.report import Report, Result, summarise
 from conformance.report.summary import stale_entries
 from conformance.requirements import registry
+from conformance.requirements.judged import requirements_in
 from conformance.scenarios.catalogue import catalogue
 from conformance.transcript.transcript import SuiteInfo, TargetInfo
 
@@ -37,8 +38,7 @@ def report(bad: dict[tuple[str, str], Word], **changed: Result) -> Report:
             reason=f"expected rest of {r.id}; observed a “step”" if (r.id, s.id) in bad else "",
         )
         for s in catalogue()
-        for r in BOOK.requirements
-        if r.applies_to(s.id)
+        for r in requirements_in(s.id)
     ]
     results = [changed.get(each.requirement.replace("-", "_"), each) for each in results]
     return Report(

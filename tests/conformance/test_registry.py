@@ -4,6 +4,7 @@ import re
 
 from conformance.requirements import registry
 from conformance.requirements.areas import AREAS, MARKERS
+from conformance.requirements.judged import requirements_in, scenarios_of
 from conformance.scenarios.catalogue import catalogue
 from conformance.scenarios.moves import Ask
 
@@ -58,6 +59,17 @@ def test_every_pattern_matches_a_scenario() -> None:
                 id="X-01", level="MUST", sentence="", sources=(), shown_by=(pattern,), not_by=()
             )
             assert any(alone.applies_to(name) for name in ids), f"{requirement.id}: {pattern} matches nothing"
+
+
+def test_a_requirement_is_judged_where_its_patterns_say_so() -> None:
+    # Here one by one, and there for the whole catalogue at once.
+    foreign = "interrupt/of-a-test/create/unwatched"
+    ids = [*(scenario.id for scenario in catalogue()), foreign]
+    for name in ids:
+        assert requirements_in(name) == tuple(one for one in BOOK.requirements if one.applies_to(name)), name
+    assert requirements_in(foreign)
+    for one in BOOK.requirements:
+        assert scenarios_of(one.id) == tuple(name for name in ids if name != foreign and one.applies_to(name)), one.id
 
 
 def test_every_area_has_a_marker() -> None:
