@@ -5,7 +5,6 @@ from __future__ import annotations
 import asyncio
 from pathlib import Path
 
-import httpx
 import msgspec
 
 from conformance.driver.deadlines import Deadlines
@@ -52,8 +51,7 @@ def replay(history: str, url: str, *, freedoms: Freedoms = DEFAULT, profile: Pro
     NotExplorable.
     """
     scenario = msgspec.json.decode(history, type=Scenario)
-    connection = Connection(httpx.create_ssl_context(trust_env=False))
-    [checked] = asyncio.run(plays(scenario, target_at(url), freedoms, connection, times=1, profile=profile))
+    [checked] = asyncio.run(plays(scenario, target_at(url), freedoms, Connection(), times=1, profile=profile))
     return [one.why for one in checked.broken if profile.known_finding(key_of(one)) is None]
 
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import ssl
 from collections.abc import Callable
-from dataclasses import dataclass
+from functools import cached_property
 from pathlib import Path
 
 import httpx
@@ -14,12 +14,16 @@ class BadConnectionError(Exception):
     """An option cannot be used. The text names the option and quotes no secret."""
 
 
-@dataclass(frozen=True)
 class Connection:
     """The TLS settings and the proxy of all requests. Environment variables are ignored, as machines differ in them."""
 
-    tls: ssl.SSLContext
-    proxy: httpx.Proxy | None = None
+    def __init__(self, proxy: httpx.Proxy | None = None) -> None:
+        self.proxy = proxy
+
+    @cached_property
+    def tls(self) -> ssl.SSLContext:
+        """The TLS settings, which trust the usual certificates. To load these takes time, and HTTP needs none."""
+        return httpx.create_ssl_context(trust_env=False)
 
     def transport(self) -> httpx.AsyncBaseTransport:
         """Return the connections of one play."""
@@ -27,7 +31,7 @@ class Connection:
         from conformance.session.transport import Transport
 
         # One for each play: what a play leaves open ends with it.
-        return Transport(self.tls, self.proxy)
+        return Transport(lambda: self.tls, self.proxy)
 
     @property
     def secret(self) -> str | None:
@@ -44,15 +48,15 @@ def connection(
     `ca` is a PEM file of certificates that are trusted in addition to the usual ones. `cert` and `key` are PEM files
     with the client certificate and its private key. `proxy` is a URL.
     """
-    tls = httpx.create_ssl_context(trust_env=False)
+    made = Connection(None if proxy is None else _proxy(proxy))
     if ca is not None:
-        _load("--deployment-ca", ca, lambda: tls.load_verify_locations(cafile=ca))
+        _load("--deployment-ca", ca, lambda: made.tls.load_verify_locations(cafile=ca))
     if cert is not None:
         # Without a password callback OpenSSL asks for one on the terminal, and a CI job would hang.
-        _load("--deployment-cert", cert, lambda: tls.load_cert_chain(cert, key, password=_no_password))
+        _load("--deployment-cert", cert, lambda: made.tls.load_cert_chain(cert, key, password=_no_password))
     elif key is not None:
         raise BadConnectionError("--deployment-key: a key belongs to a certificate; give --deployment-cert as well")
-    return Connection(tls, None if proxy is None else _proxy(proxy))
+    return made
 
 
 def _load(option: str, path: str, load: Callable[[], None]) -> None:

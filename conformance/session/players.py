@@ -33,7 +33,6 @@ from concurrent.futures import FIRST_COMPLETED, Future, ThreadPoolExecutor, wait
 from contextlib import AbstractAsyncContextManager, AsyncExitStack
 from typing import Any, TypeVar
 
-import httpx
 import msgspec
 
 from conformance.driver.witness import Witness
@@ -191,7 +190,7 @@ class PlayPool(Players):
         # A daemon: when pytest dies without closing the session, the thread must not keep the process alive.
         self._thread = threading.Thread(target=self._loop.run_forever, name="doubletext", daemon=True)
         self._stack = AsyncExitStack()
-        self._connection = connection or Connection(httpx.create_ssl_context(trust_env=False))
+        self._connection = connection or Connection()
         self._examined: dict[int, asyncio.Task[None]] = {}
         self._rooms: dict[int, Room] = {}
         self._alone: Counter[tuple[int, bool]] = Counter()

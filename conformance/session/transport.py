@@ -9,8 +9,8 @@ import io
 import os
 import socket
 import ssl
-from collections.abc import AsyncIterator, Iterator
-from contextlib import contextmanager, suppress
+from collections.abc import AsyncIterator, Callable, Iterator
+from contextlib import AsyncExitStack, contextmanager, suppress
 from types import SimpleNamespace
 from typing import Final
 
@@ -61,7 +61,7 @@ class Transport(httpx.AsyncBaseTransport):
     that the server had closed.
     """
 
-    def __init__(self, tls: ssl.SSLContext, proxy: httpx.Proxy | None) -> None:
+    def __init__(self, tls: Callable[[], ssl.SSLContext], proxy: httpx.Proxy | None) -> None:
         self._tls = tls
         self._proxy = None if proxy is None else _url(proxy)
         self._sessions: dict[bool, aiohttp.ClientSession] = {}
@@ -83,6 +83,7 @@ class Transport(httpx.AsyncBaseTransport):
                 data=io.BytesIO(request.content) if request.content else None,
                 allow_redirects=False,
                 proxy=self._proxy,
+                ssl=self._tls() if self._proxy is not None or request.url.scheme == "https" else True,
                 trace_request_ctx=[],
                 timeout=aiohttp.ClientTimeout(total=None, sock_connect=limit),
                 read_bufsize=READ_AHEAD if streams else None,
@@ -98,9 +99,9 @@ class Transport(httpx.AsyncBaseTransport):
             new.on_connection_create_start.append(_expect_first)
             # No limit: an open stream must not delay another request.
             connector = (
-                aiohttp.TCPConnector(ssl=self._tls, limit=0, keepalive_timeout=KEPT_ALIVE)
+                aiohttp.TCPConnector(limit=0, keepalive_timeout=KEPT_ALIVE)
                 if kept
-                else aiohttp.TCPConnector(ssl=self._tls, limit=0, force_close=True)
+                else aiohttp.TCPConnector(limit=0, force_close=True)
             )
             # Here and not before, because aiohttp needs a running loop.
             self._sessions[kept] = aiohttp.ClientSession(
@@ -115,8 +116,10 @@ class Transport(httpx.AsyncBaseTransport):
 
     async def aclose(self) -> None:
         """Close all connections."""
-        for session in self._sessions.values():
-            await session.close()
+        # All of them, also where the play is cancelled meanwhile.
+        async with AsyncExitStack() as closing:
+            for session in self._sessions.values():
+                closing.push_async_callback(session.close)
 
 
 class _Body(httpx.AsyncByteStream):

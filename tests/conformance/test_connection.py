@@ -24,6 +24,7 @@ from conformance.session import transport as transports
 from conformance.session.connection import BadConnectionError, Connection, connection
 from conformance.session.players import NotJudgeable, PlayPool
 from conformance.session.target import Target
+from conformance.session.transport import Transport
 from conformance.transcript.recorder import Recorder
 from conformance.transcript.redaction import Redactor
 from mockserver import create_app, serving
@@ -122,6 +123,13 @@ async def played(url: str, way: Connection) -> Play:
             pool.stop()
 
     return await asyncio.to_thread(play)
+
+
+async def test_over_http_no_certificate_is_loaded(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(httpx, "create_ssl_context", lambda **_: pytest.fail("certificates were loaded"))
+    async with serving() as url:
+        play = await played(url, connection())
+    assert play.final_status("B") == "success"
 
 
 async def test_a_private_authority_is_trusted_where_its_certificate_is_given(
@@ -311,6 +319,19 @@ async def test_a_port_without_a_server_is_the_same_fault_for_every_request(metho
     async with connection().transport() as transport:
         with pytest.raises(httpx.ConnectError):
             await read(transport, httpx.Request(method, "http://127.0.0.1:1/ok"))
+
+
+async def test_all_connections_are_closed_also_where_a_play_is_cancelled_meanwhile() -> None:
+    async with serving() as url:
+        transport = Transport(lambda: pytest.fail("certificates were loaded"), None)
+        for method in ("GET", "POST"):
+            await read(transport, httpx.Request(method, f"{url}/ok"))
+        closing = asyncio.create_task(transport.aclose())
+        await asyncio.sleep(0)
+        closing.cancel()
+        with suppress(asyncio.CancelledError):
+            await closing
+    assert [session.closed for session in transport._sessions.values()] == [True, True]
 
 
 @pytest.mark.parametrize("method", ["GET", "POST"])
