@@ -16,7 +16,7 @@ from benchmarks.suite import CHECKOUT, EMPTY, timed
 from benchmarks.tables import Goal, Table
 from tests.reference.process import ServerError
 
-PROCESSES: Final = ("-n", "3")
+PROCESSES: Final = ("-n", "4")
 """The processes of the quick tests, as in tox.ini."""
 MATRIX: Final = ("tests/conformance/test_kill_matrix.py", "-m", "matrix")
 

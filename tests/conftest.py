@@ -22,7 +22,7 @@ settings.load_profile("doubletext")
 # with the deployments of the tests. That was a third of the time of the mock's tests.
 transports.create_ssl_context = cache(transports.create_ssl_context)  # type: ignore[attr-defined]
 
-# Five seconds are short on a machine that runs three processes of tests, and no test is about them.
+# Five seconds are short on a machine that runs four processes of tests, and no test is about them.
 for _part in ("connect", "read", "write", "pool"):
     setattr(DEFAULT_TIMEOUT_CONFIG, _part, 120.0)
 

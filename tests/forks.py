@@ -20,6 +20,7 @@ import signal
 import subprocess
 import sys
 from collections.abc import Mapping, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import suppress
 from functools import partial
 from multiprocessing import get_context, reduction
@@ -80,6 +81,54 @@ class Fork:
 
 
 Process = Fork | subprocess.Popen[bytes]
+
+
+class Piped:
+    """Such a process with pipes, whose output is read as text while it runs, as that of `subprocess.Popen`."""
+
+    def __init__(self, command: Sequence[str], *, cwd: Path, env: Mapping[str, str]) -> None:
+        ends = [os.pipe(), os.pipe()]
+        try:
+            self._process = start(command, cwd=cwd, env=env, stdout=ends[0][1], stderr=ends[1][1])
+        finally:
+            for _, written in ends:
+                os.close(written)
+        self.stdout, self.stderr = (os.fdopen(read, encoding="utf-8") for read, _ in ends)
+
+    @property
+    def returncode(self) -> int | None:
+        """The exit code, negative for a signal, or None before it was waited for."""
+        return self._process.returncode
+
+    def send_signal(self, number: int) -> None:
+        """Send a signal to the process, unless it has ended."""
+        self._process.send_signal(number)
+
+    def communicate(self, timeout: float | None = None) -> tuple[str, str]:
+        """Wait for the end. Return what was not read of the output and of the errors. Raise TimeoutExpired."""
+        # A thread for each, because a pipe that is full would stop the process.
+        with ThreadPoolExecutor(2) as threads:
+            rest = [threads.submit(_read_to_its_end, each) for each in (self.stdout, self.stderr)]
+            try:
+                self._process.wait(timeout)
+            except TimeoutExpired:
+                # Its pipes would keep the threads.
+                self._process.kill()
+                raise
+        return rest[0].result(), rest[1].result()
+
+    def end(self) -> None:
+        """Kill the process, unless it has ended, and close its pipes."""
+        self._process.kill()
+        self.communicate()
+
+
+def _read_to_its_end(file: IO[str]) -> str:
+    """Return the rest of a file, and close it. Return nothing for one that is closed."""
+    if file.closed:
+        return ""
+    with file:
+        return file.read()
 
 
 def start(command: Sequence[str], *, cwd: Path, env: Mapping[str, str], stdout: Stream, stderr: Stream) -> Process:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import re
 import subprocess
 import sys
@@ -13,6 +14,8 @@ from conformance.__main__ import add_commands
 from doubletext import __version__
 from doubletext.__main__ import MOCK, main
 from doubletext.command_line import CommandParser
+from tests import forks
+from tests.mockserver.witness import DEADLINE
 
 CHECKOUT = Path(__file__).parents[1]
 
@@ -44,10 +47,10 @@ def test_the_version(capsys: pytest.CaptureFixture[str]) -> None:
 )
 def test_a_command_does_what_the_module_does(command: tuple[str, ...], module: tuple[str, ...]) -> None:
     outputs = [
-        subprocess.run([sys.executable, "-m", *line], cwd=CHECKOUT, capture_output=True, check=True).stdout
+        forks.run([sys.executable, "-m", *line], cwd=CHECKOUT, env=os.environ, timeout=DEADLINE).stdout
         for line in (("doubletext", *command), module)
     ]
-    assert outputs[0] == outputs[1] != b""
+    assert outputs[0] == outputs[1] != ""
 
 
 @pytest.mark.parametrize(

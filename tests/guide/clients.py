@@ -15,6 +15,7 @@ import sys
 from pathlib import Path
 from typing import Any
 
+from tests import forks
 from tests.guide.guide import Guide
 from tests.guide.node import node_environment
 from tests.guide.printed import MARK, Printed
@@ -37,8 +38,9 @@ def play_python(guide: Guide, url: str, scratch: Path) -> Printed:
     script = scratch / "guide.py"
     blocks = [code.replace("<DEPLOYMENT_URL>", f'"{url}"') for code in guide.code("python")]
     script.write_text(f"print({MARK!r}, flush=True)\n".join(blocks), "utf-8")
-    launcher = Path(__file__).with_name("top_level_await.py")
-    return _printed(_run([sys.executable, str(launcher), str(script)], scratch, _environment()))
+    command = [sys.executable, "-m", "tests.guide.top_level_await", str(script)]
+    done = forks.run(command, cwd=scratch, env=_environment(), timeout=PLAY_SECONDS)
+    return _printed(_succeeded(done))
 
 
 def play_javascript(guide: Guide, url: str, scratch: Path) -> Printed:
@@ -122,9 +124,14 @@ def _printed(done: subprocess.CompletedProcess[str]) -> Printed:
 
 
 def _run(command: list[str], cwd: Path, env: dict[str, str]) -> subprocess.CompletedProcess[str]:
-    done = subprocess.run(
-        command, cwd=cwd, env=env, capture_output=True, encoding="utf-8", timeout=PLAY_SECONDS, check=False
+    return _succeeded(
+        subprocess.run(
+            command, cwd=cwd, env=env, capture_output=True, encoding="utf-8", timeout=PLAY_SECONDS, check=False
+        )
     )
+
+
+def _succeeded(done: subprocess.CompletedProcess[str]) -> subprocess.CompletedProcess[str]:
     if done.returncode != 0:
         raise PlayError(f"exit code {done.returncode}\n{done.stdout}\n{done.stderr}")
     return done

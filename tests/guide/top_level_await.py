@@ -1,4 +1,4 @@
-"""Runs a Python file that awaits at its top level, as the guides' code does: `python top_level_await.py FILE`."""
+"""A program for a Python file that awaits at its top level, as the guides' code does. Its argument is the file."""
 
 from __future__ import annotations
 

@@ -1,10 +1,10 @@
 """`python -m mockserver` as a real process."""
 
 import json
+import os
 import re
 import signal
 import socket
-import subprocess
 import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -15,34 +15,27 @@ import pytest
 
 from mockserver.__main__ import main
 from mockserver.defects import defects
+from tests.forks import Piped
 from tests.mockserver.stage import asking
 from tests.mockserver.witness import DEADLINE
 
 ROOT = Path(__file__).parents[2]
 
 
-def start(*arguments: str) -> "subprocess.Popen[str]":
-    return subprocess.Popen(
-        [sys.executable, "-m", "mockserver", *arguments],
-        cwd=ROOT,
-        stdout=subprocess.PIPE,
-        stderr=subprocess.PIPE,
-        text=True,
-    )
+def start(*arguments: str) -> Piped:
+    return Piped([sys.executable, "-m", "mockserver", *arguments], cwd=ROOT, env=os.environ)
 
 
 @contextmanager
-def running(*arguments: str) -> Iterator[tuple["subprocess.Popen[str]", httpx.Client]]:
+def running(*arguments: str) -> Iterator[tuple[Piped, httpx.Client]]:
     process = start("--port", "0", *arguments)
-    assert process.stdout is not None
     try:
         line = process.stdout.readline()
         assert line.startswith("mockserver listening on http://127.0.0.1:")
         with httpx.Client(base_url=line.split()[-1], timeout=DEADLINE) as client:
             yield process, client
     finally:
-        process.kill()
-        process.communicate()
+        process.end()
 
 
 @pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
@@ -62,7 +55,7 @@ def test_a_log_that_nothing_reads_does_not_block_it() -> None:
         # Far more than a pipe has room for.
         for number in range(100):
             assert client.get("/ok", params={"x": "y" * 4000, "number": number}).status_code == 200
-        process.terminate()
+        process.send_signal(signal.SIGTERM)
         _, err = process.communicate(timeout=DEADLINE)
         assert process.returncode == 0
         assert "number=99" in err
@@ -72,7 +65,7 @@ def test_requests_are_logged_to_stderr_at_info() -> None:
     for level, logged in (("info", True), ("warning", False)):
         with running("--log-level", level) as (process, client):
             client.get("/ok")
-            process.terminate()
+            process.send_signal(signal.SIGTERM)
             _, err = process.communicate(timeout=DEADLINE)
             assert ('"GET /ok HTTP/1.1" 200' in err) is logged
 
@@ -210,7 +203,6 @@ def test_a_script_that_is_read_again_without_a_restart(tmp_path: Path) -> None:
 
     path.write_text("turns: [{steps: [{say: one}]}]")
     with running("--script", str(path), "--time", "instant") as (process, client):
-        assert process.stderr is not None
         assert ask(client) == "one"
         for text, told, said in (
             ("turns: [{steps: [{say: two}]}]", "reloaded", "two"),
