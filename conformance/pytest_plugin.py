@@ -323,7 +323,7 @@ def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item
 
     Explorations come last, when no play of the suite needs a worker of the deployment.
     """
-    if config.option.conformance_explore is not None:
+    if config.option.conformance_explore is not None:  # no other run has one, and the search takes time
         items.sort(key=_explores)  # stable, so the others keep their order
     level, tier = config.option.conformance_level, config.option.conformance_tier
     if level is None and tier is None:

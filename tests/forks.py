@@ -84,7 +84,7 @@ Process = Fork | subprocess.Popen[bytes]
 
 
 class Piped:
-    """Such a process with pipes, whose output is read as text while it runs, as that of `subprocess.Popen`."""
+    """Such a process whose output can be read as text while it runs, like that of `subprocess.Popen` with pipes."""
 
     def __init__(self, command: Sequence[str], *, cwd: Path, env: Mapping[str, str]) -> None:
         ends = [os.pipe(), os.pipe()]

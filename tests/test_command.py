@@ -46,11 +46,12 @@ def test_the_version(capsys: pytest.CaptureFixture[str]) -> None:
     ],
 )
 def test_a_command_does_what_the_module_does(command: tuple[str, ...], module: tuple[str, ...]) -> None:
-    outputs = [
-        forks.run([sys.executable, "-m", *line], cwd=CHECKOUT, env=os.environ, timeout=DEADLINE).stdout
+    done = [
+        forks.run([sys.executable, "-m", *line], cwd=CHECKOUT, env=os.environ, timeout=DEADLINE)
         for line in (("doubletext", *command), module)
     ]
-    assert outputs[0] == outputs[1] != ""
+    assert [one.returncode for one in done] == [0, 0]
+    assert done[0].stdout == done[1].stdout != ""
 
 
 @pytest.mark.parametrize(

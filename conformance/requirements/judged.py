@@ -17,7 +17,7 @@ def requirements_in(scenario_id: str) -> tuple[Requirement, ...]:
 
 @cache
 def scenarios_of(requirement_id: str) -> tuple[str, ...]:
-    """Return the ids of the scenarios in which a requirement is judged, in the order of the catalogue."""
+    """Return the ids of the scenarios in which a requirement is judged, in the catalogue's order. Empty if unknown."""
     return tuple(name for name, judged in _of_catalogue().items() if any(one.id == requirement_id for one in judged))
 
 

@@ -83,6 +83,7 @@ class Transport(httpx.AsyncBaseTransport):
                 data=io.BytesIO(request.content) if request.content else None,
                 allow_redirects=False,
                 proxy=self._proxy,
+                # Loaded only where it is used. A proxy may itself be reached over HTTPS.
                 ssl=self._tls() if self._proxy is not None or request.url.scheme == "https" else True,
                 trace_request_ctx=[],
                 timeout=aiohttp.ClientTimeout(total=None, sock_connect=limit),

@@ -327,7 +327,7 @@ async def test_all_connections_are_closed_also_where_a_play_is_cancelled_meanwhi
         for method in ("GET", "POST"):
             await read(transport, httpx.Request(method, f"{url}/ok"))
         closing = asyncio.create_task(transport.aclose())
-        await asyncio.sleep(0)
+        await asyncio.sleep(0)  # one turn of the loop, in which it begins with the first
         closing.cancel()
         with suppress(asyncio.CancelledError):
             await closing

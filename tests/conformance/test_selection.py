@@ -14,7 +14,6 @@ import pytest
 from conformance import pytest_plugin
 from conformance.requirements import registry
 from conformance.requirements.areas import MARKERS
-from conformance.requirements.judged import requirements_in
 from conformance.scenarios.catalogue import catalogue
 from conformance.session.xdist import NO_EFFECT
 from tests.conformance.deployments import PLAINEST
@@ -48,7 +47,7 @@ def selected(pytester: pytest.Pytester, monkeypatch: pytest.MonkeyPatch) -> Sele
 
 
 def every() -> list[tuple[str, str]]:
-    return [(scenario.id, one.id) for scenario in catalogue() for one in requirements_in(scenario.id)]
+    return [(s.id, r.id) for s in catalogue() for r in BOOK.requirements if r.applies_to(s.id)]
 
 
 def test_all_is_collected_scenario_by_scenario_in_the_order_of_the_book(selected: Selected) -> None:

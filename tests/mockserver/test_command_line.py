@@ -1,4 +1,4 @@
-"""`python -m mockserver` as a real process."""
+"""`python -m mockserver` as a process of its own, which is a fork: see `tests/forks.py`."""
 
 import json
 import os
