@@ -19,13 +19,12 @@ Modules of the suite are imported in functions, so that `pytest --help` and `--c
 
 from __future__ import annotations
 
-import gc
 import os
 import signal
 import subprocess
 import threading
 from contextlib import suppress
-from functools import cache, partial
+from functools import cache
 from pathlib import Path
 from types import SimpleNamespace
 from typing import TYPE_CHECKING, Any, TypeVar
@@ -33,6 +32,7 @@ from typing import TYPE_CHECKING, Any, TypeVar
 import pytest
 
 from conformance.requirements.areas import AREAS, MARKERS
+from conformance.session import garbage
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Generator, Sequence
@@ -68,11 +68,6 @@ WHOLE_RUNS = (
 TERMINATED = "terminated by SIGTERM"
 """The reason for an end by SIGTERM, in the summary and the report."""
 
-GARBAGE = (50_000, 20, 100)
-"""The thresholds of the garbage collector while the tests run. A play leaves some ten thousand objects."""
-
-COLLECTING: pytest.StashKey[bool] = pytest.StashKey()
-"""True if the garbage collector was stopped for the collection."""
 SELECTED: pytest.StashKey[bool] = pytest.StashKey()
 """True if an argument names tests of the suite. The front door sets it."""
 LAUNCHED: pytest.StashKey[subprocess.Popen[bytes]] = pytest.StashKey()
@@ -236,16 +231,12 @@ def _session(config: pytest.Config) -> Session:
 
 @pytest.hookimpl(wrapper=True)
 def pytest_collection(session: pytest.Session) -> Generator[None, object, object]:
-    """Start what will play. Once the tests are collected, let the garbage collector ignore them and work less often."""
+    """Start what will play. Once the tests are collected, let the garbage collector ignore them."""
     _launch(session.config)
     try:
         return (yield)
     finally:
-        if session.config.stash.get(COLLECTING, False):
-            gc.freeze()
-            session.config.add_cleanup(partial(gc.set_threshold, *gc.get_threshold()))
-            gc.set_threshold(*GARBAGE)
-            gc.enable()
+        garbage.start_again(session.config)
 
 
 def _launch(config: pytest.Config) -> None:
@@ -258,20 +249,6 @@ def _launch(config: pytest.Config) -> None:
     if config.stash[SELECTED] and processes.apart(_options(config)):
         with suppress(OSError):  # the next attempt raises it, where a play needs the process
             config.stash[LAUNCHED] = processes.started(processes.PLAYS)
-
-
-def _collect_without_garbage_collector(config: pytest.Config) -> None:
-    """Stop the garbage collector from the first test of the suite to the end of the collection.
-
-    Runs without a test of the suite, in an environment in which doubletext is installed, keep theirs.
-    """
-    # All tests stay until the end of the run, and so do their reports. The garbage collector searched them again and
-    # again, which took half of the time of `--collect-only` and a tenth of that of a whole run.
-    if gc.isenabled():
-        config.stash[COLLECTING] = True
-        # An earlier run in this process may have left its tests.
-        gc.unfreeze()
-        gc.disable()
 
 
 def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
@@ -289,7 +266,7 @@ def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
         )
     if "conformance_case" not in metafunc.fixturenames:
         return
-    _collect_without_garbage_collector(metafunc.config)
+    garbage.stop(metafunc.config)
     file = metafunc.definition.getparent(pytest.Module)
     assert file is not None
     metafunc.parametrize(

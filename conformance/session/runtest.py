@@ -46,6 +46,8 @@ class RunTest:
         self._conclude = conclude
         self._of_others = _of_others(config)
         self._hooked = is_hooked(config, HOOKS)
+        self._lines: dict[object, tuple[str, int | None, str]] = {}
+        """The location of the first test of each function."""
         self._plain: dict[tuple[str, ...], bool] = {}
         """True for the fixtures of tests that have none of the user's."""
         # pytest itself reads them for durations and JUnit files alone.
@@ -63,6 +65,7 @@ class RunTest:
         case = case_of(item)
         if case is None or not isinstance(item, pytest.Function) or not self._is_plain(item):
             return None
+        self._locate(item)
 
         def judge(case: Case) -> None:
             result = self._accept(case)
@@ -87,6 +90,15 @@ class RunTest:
             item.session._setupstate.teardown_exact(nextitem)
         hook.pytest_runtest_logfinish(nodeid=item.nodeid, location=item.location)
         return True
+
+    def _locate(self, item: pytest.Function) -> None:
+        """Set the location of a test, for which pytest would look for its file on the disk, thousands of times."""
+        if item.function in self._lines:
+            path, line, _ = self._lines[item.function]
+            # In place of the value that the property would find and keep.
+            vars(item)["location"] = (path, line, item.getmodpath())
+        else:
+            self._lines[item.function] = item.location
 
     def _is_plain(self, item: pytest.Function) -> bool:
         """Return whether a test needs nothing of pytest but a call."""

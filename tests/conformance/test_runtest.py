@@ -104,6 +104,22 @@ def pytest_runtest_logfinish(nodeid): print("FINISH", nodeid)
         assert run.output.count(f"{said} ") == 2, (said, run.output)
 
 
+async def test_a_test_has_the_place_that_pytest_finds_for_it(tmp_path: Path) -> None:
+    plugin = """
+def pytest_sessionfinish(session):
+    for item in session.items:
+        path, line, name = item.reportinfo()
+        assert item.location == (item.location[0], line, name), item.location
+        assert path == session.config.rootpath / item.location[0]
+        print("PLACE", *item.location)
+"""
+    run = await run_with(plugin, tmp_path, "-s")
+    assert run.code == 0, run.output
+    places = {line.partition(" test_interrupt[")[0] for line in run.output.splitlines() if line.startswith("PLACE ")}
+    assert run.output.count("PLACE ") == 2
+    assert len(places) == 1
+
+
 async def test_a_red_verdict_behind_green_ones_of_another_module_is_no_error() -> None:
     # The red tests are those of RUN-02. Between two of them a green one ends the module of the first.
     async with deployment(creates_with_201) as there:

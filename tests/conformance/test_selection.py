@@ -15,6 +15,7 @@ from conformance import pytest_plugin
 from conformance.requirements import registry
 from conformance.requirements.areas import MARKERS
 from conformance.scenarios.catalogue import catalogue
+from conformance.session import garbage
 from conformance.session.xdist import NO_EFFECT
 from tests.conformance.deployments import PLAINEST
 from tests.conformance.runs import CHECKOUT, run_suite
@@ -202,13 +203,13 @@ def test_the_garbage_collector_ignores_what_was_collected_and_works_again() -> N
     try:
         next(collecting)
         assert gc.isenabled()
-        pytest_plugin._collect_without_garbage_collector(config)
+        garbage.stop(config)
         assert not gc.isenabled()
         with pytest.raises(StopIteration):
             collecting.send(None)
         assert gc.isenabled()
         assert gc.get_freeze_count() > 0
-        assert gc.get_threshold() == pytest_plugin.GARBAGE
+        assert gc.get_threshold() == garbage.THRESHOLDS
         for cleanup in cleanups:
             cleanup()
         assert gc.get_threshold() == before
@@ -217,10 +218,22 @@ def test_the_garbage_collector_ignores_what_was_collected_and_works_again() -> N
         gc.unfreeze()
 
 
+async def test_no_garbage_is_collected_once_a_run_has_ended(tmp_path: Path) -> None:
+    (tmp_path / "mine.py").write_text(
+        "import atexit, gc\n"
+        # Called last, because it is registered first.
+        "atexit.register(lambda: print('SEARCHED', len(gc.get_objects()), gc.get_freeze_count()))\n"
+    )
+    run = await run_suite("-k", f"{PLAINEST}::INT-02", "-p", "mine", env={"PYTHONPATH": str(tmp_path)})
+    assert run.code == 0, run.output
+    searched, ignored = map(int, re.findall(r"^SEARCHED (\d+) (\d+)$", run.output, re.MULTILINE)[0])
+    assert searched < ignored / 100
+
+
 async def test_an_unrelated_project_keeps_its_garbage_collector(tmp_path: Path) -> None:
     (tmp_path / "test_mine.py").write_text(
         "import gc\nat_import = gc.isenabled()\n"
-        f"def test_mine(): assert at_import and gc.get_threshold() != {pytest_plugin.GARBAGE}\n"
+        f"def test_mine(): assert at_import and gc.get_threshold() != {garbage.THRESHOLDS}\n"
     )
     run = await run_suite("-p", "no:xdist", suite=(), cwd=tmp_path)
     assert run.code == pytest.ExitCode.OK, run.output
