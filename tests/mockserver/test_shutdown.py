@@ -181,7 +181,8 @@ def test_it_ends_with_its_standard_input() -> None:
 
 def test_its_end_searches_no_record_of_a_run() -> None:
     program = (
-        "import atexit, gc, sys; from mockserver.__main__ import main\n"
+        "import atexit, gc, sys\n"
+        "from mockserver.__main__ import main\n"
         # Registered first, and so called last.
         "atexit.register(lambda: print('left to search:', len(gc.get_objects())))\n"
         "sys.exit(main(['--port', '0', '--stop-on-eof']))"
