@@ -99,7 +99,14 @@ def create_app(*, clock: Clock | None = None, **settings: Unpack[Settings]) -> w
     async def close(_: web.Application) -> None:
         await engine.close()
 
+    async def forget(_: web.Application) -> None:
+        # aiohttp keeps the last applications that it served, with all that they refer to. The journal is for the report
+        # of a test that fails after its deployment has stopped.
+        expiry.clear()
+        await engine.clear(engine.seed)
+
     app.on_shutdown.append(close)
+    app.on_cleanup.append(forget)
     return app
 
 

@@ -155,6 +155,19 @@ async def test_a_deleted_thread_leaves_nothing_behind_although_its_streams_can_b
         assert kept() is None
 
 
+async def test_a_deployment_that_has_stopped_holds_nothing_of_its_runs() -> None:
+    async with deployment() as (engine, client):
+        thread = (await post(client, "/threads", {}))["thread_id"]
+        body = {"assistant_id": "agent", "input": asking("sf"), "config": QUICK}
+        async with client.post(f"/threads/{thread}/runs/wait", json=body) as answer:
+            assert answer.status == 200
+        kept = weakref.ref(engine.threads.by_id[thread].history)
+    # aiohttp keeps the application, and that keeps the engine.
+    gc.collect()
+    assert kept() is None
+    assert engine.threads.by_id == {}
+
+
 async def test_deleted_threads_are_freed_without_the_garbage_collector() -> None:
     async with deployment() as (engine, client):
         ended, busy, kept = await _one_that_ended_and_one_that_is_held(engine, client)
