@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import argparse
 import asyncio
-import atexit
 import contextlib
 import gc
 import json
@@ -371,8 +370,6 @@ def _importing_quickly() -> Iterator[None]:
         gc.freeze()
         gc.set_threshold(50_000, 10, 1000)
         gc.enable()
-        # When the process ends, Python would collect all records of all runs, which takes seconds for some thousands.
-        atexit.register(gc.freeze)
         for name in names:
             del os.environ[name]
         os.environ.update(saved)

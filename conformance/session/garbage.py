@@ -20,7 +20,7 @@ _STOPPED: pytest.StashKey[bool] = pytest.StashKey()
 
 
 def stop(config: pytest.Config) -> None:
-    """Stop it from the first test of the suite to `start_again`.
+    """Stop the collector from the first test of the suite to `start_again`.
 
     Runs without a test of the suite, in an environment in which doubletext is installed, keep theirs.
     """
@@ -33,7 +33,7 @@ def stop(config: pytest.Config) -> None:
 
 
 def start_again(config: pytest.Config) -> None:
-    """Let it ignore the tests that were collected, and work less often until the end of the run, if it was stopped."""
+    """Let the collector ignore the tests, and work less often until the end of the run, if it was stopped."""
     if config.stash.get(_STOPPED, False):
         gc.freeze()
         config.add_cleanup(partial(gc.set_threshold, *gc.get_threshold()))

@@ -179,22 +179,6 @@ def test_it_ends_with_its_standard_input() -> None:
         assert process.wait(DEADLINE) == 0
 
 
-def test_its_end_searches_no_record_of_a_run() -> None:
-    program = (
-        "import atexit, gc, sys\n"
-        "from mockserver.__main__ import main\n"
-        # Registered first, and so called last.
-        "atexit.register(lambda: print('left to search:', len(gc.get_objects())))\n"
-        "sys.exit(main(['--port', '0', '--stop-on-eof']))"
-    )
-    ended = subprocess.run(
-        [sys.executable, "-c", program], input="", cwd=ROOT, capture_output=True, text=True, timeout=DEADLINE
-    )
-    assert ended.returncode == 0, ended.stderr
-    # What the function that prints has made itself.
-    assert int(ended.stdout.rpartition("left to search: ")[2]) < 10
-
-
 def test_a_file_as_standard_input_has_no_end_to_wait_for() -> None:
     with Path(__file__).open() as file, start_with(file.fileno()) as process:
         _, err = process.communicate(timeout=DEADLINE)
